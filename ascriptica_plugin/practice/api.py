@@ -29,7 +29,7 @@ SCOPES_MISSING = {"errors": [{"message": "Insufficient scopes on access token."}
 
 
 class ScopeMissing(Exception):
-    """The developer key's token was not approved for this call (config/application.rb): no challenge."""
+    """The developer key's token was not approved for this call; no challenge is sent (config/application.rb)."""
 
 
 class NotAuthenticated(Exception):
@@ -61,7 +61,7 @@ def _with_text_ids(data: Any) -> Any:
 
 
 def authenticate(world: World, token: str | None) -> Token:
-    """authentication_methods.rb, application_controller.rb."""
+    """The caller's token. Raises NotAuthenticated (authentication_methods.rb, application_controller.rb)."""
     if not token:
         raise NotAuthenticated({"status": "unauthenticated", "errors": [{"message": "user authorization required"}]})
     known = world.tokens.get(token)
@@ -146,7 +146,7 @@ def scope_of(method: str, rule: str) -> str:
 
 
 def _keep_to_scopes(world: World, caller: Token, scope: str, params: Params) -> None:
-    """Refuse what a scoped token may not call; its include parameters are removed without any message (lib/api.rb)."""
+    """Refuse calls that a scoped token may not make; remove its include parameters without any message (lib/api.rb)."""
     if caller.scopes is None or caller.client_id is None:
         return
     if scope not in caller.scopes:

@@ -21,11 +21,11 @@ from .world import SortKey, World
 Row = TypeVar("Row")
 
 FILES = ("text/csv", "text/plain", "application/zip", "application/octet-stream")
-"""What a body that is a file is sent as (sis_imports_api_controller.rb)."""
+"""The content types of a body that is a file (sis_imports_api_controller.rb)."""
 
 
 class Params(dict[str, list[str]]):
-    """Query and body together, as in Rails: `a[b]` is a key in a group, `a[]` an item of a list."""
+    """Query and body together, as in Rails: `a[b]` is a key in a group, `a[]` an item in a list."""
 
     def one(self, name: str) -> str | None:
         """The last value of the parameter, as Rails takes it."""
@@ -36,7 +36,7 @@ class Params(dict[str, list[str]]):
         return self.get(f"{name}[]") or self.get(name) or []
 
     def group(self, name: str) -> dict[str, str]:
-        """The values under `name[..]`, one level deep."""
+        """The values in `name[..]`, one level deep."""
         start = f"{name}["
         return {
             key[len(start) : -1]: values[-1]
@@ -83,7 +83,7 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
 
 
 def presented_token(environ: dict[str, Any]) -> str | None:
-    """The token in the header or the query (lib/authentication_methods.rb); the caller looks for one in a form."""
+    """The token in the header or the query (lib/authentication_methods.rb). One in a form is read by `api`."""
     scheme, _, value = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
@@ -103,7 +103,10 @@ class Call:
     links: dict[str, str] = field(default_factory=dict)
 
     def numbered(self, rows: list[Row], counted: bool = True) -> list[Row]:
-        """The requested page of a numbered list. Not `counted`: a full page has a next one, even if that is empty."""
+        """The requested page of a numbered list. Raises NotFound for a page that can't be.
+
+        A list that is not `counted` links from every full page to a next one, even if that is empty (lib/api.rb).
+        """
         text = self.params.one("page") or "1"
         page = int(text) if text.isascii() and text.isdigit() else 0
         if page < 1:
@@ -124,7 +127,7 @@ class Call:
     def bookmarked(self, rows: list[tuple[SortKey, Row]], wanted: Callable[[Row], bool]) -> list[Row]:
         """The requested page of a bookmarked list: never a `prev`, and `last` only on the last page (lib/api.rb).
 
-        `rows` are in order, with their keys; no more of them are looked at than the page needs.
+        `rows` are in order, with their keys; only as many are looked at as the page needs.
         """
         page, size = self.params.one("page") or "first", self._page_size()
         mark = _read_bookmark(page)
@@ -161,7 +164,7 @@ def _bookmark(key: SortKey) -> str:
 
 
 def _read_bookmark(page: str) -> SortKey | None:
-    """The key after which the page starts; None, which is the first page, for anything else."""
+    """The key after which the page starts; None for anything else, which gives the first page."""
     kind, _, text = unquote(page).partition(":")
     if kind != "bookmark":
         return None

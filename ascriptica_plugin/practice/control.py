@@ -1,8 +1,8 @@
-"""The controls under /practice by which tests and trials steer this Canvas. Real Canvas has none of them.
+"""The controls under /practice, with which tests steer this Canvas. Real Canvas has none of them.
 
-They accept only JSON, so that no other site's form can use them. A world that is kept in a file is controlled by those
-who can read that file: they send the admin's token, which is in it. A world that is only in memory is controlled from
-this machine without the token, and from elsewhere with it.
+They accept only JSON, so that no other site's form can use them. A world that is kept in a file can be controlled by
+those who can read that file: they send the admin's token, which is in it. A world that is only in memory can be
+controlled from this machine without the token, and from elsewhere with it.
 """
 
 import hmac
@@ -58,7 +58,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.get("/seed")
     def seeded() -> Any:
-        """What the API can't show of a world."""
+        """What the API can't show: how many mails this Canvas has sent."""
         return jsonify(mails=world.mails)
 
     @control.post("/options")
@@ -67,7 +67,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
         `token`, `permissions` and `lacking` are the admin's; `lacking`: {course id: permissions missing there}.
         `token_expires_at`: when the admin's token ends. `next_id`: the id that the next row gets, such as one above
-        2^53. `imports`: on, off, or stuck, where none ends; `import_seconds`: how long each takes.
+        2^53. `imports`: on, off, or stuck (none ever ends). `import_seconds`: how long each takes.
         """
         wanted = dict(request.get_json())
         options = traffic.options
@@ -106,14 +106,14 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.post("/snapshot")
     def take_snapshot() -> Any:
-        """Remember the whole world, but for options, faults and calls, until the next snapshot or seed."""
+        """Remember the whole world, except options, faults and calls, until the next snapshot or seed."""
         with world.lock:
             world.take_snapshot()
             return jsonify(next_id=world.next_id)
 
     @control.post("/restore")
     def restore_snapshot() -> Any:
-        """The world as it was at the snapshot, which can be restored again."""
+        """Bring the world back as it was at the snapshot. A snapshot can be restored more than once."""
         with world.lock:
             world.restore_snapshot()
             return jsonify(next_id=world.next_id)
@@ -121,7 +121,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
     @control.post("/enrollments/<int:row_id>")
     def change_enrollment(row_id: int) -> Any:
         """Change an enrollment's `state`, even in ways that no call of Canvas's API can; or its `scores` and
-        `last_activity_at`, as its person's and teachers' work does."""
+        `last_activity_at`, as the work of its person and the teachers does."""
         wanted = request.get_json()
         if not wanted.keys() & {"state", "scores", "last_activity_at"}:
             raise ValueError("name a state, scores or last_activity_at")
@@ -139,7 +139,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @control.post("/courses/<int:course_id>/modules")
     def change_modules(course_id: int) -> Any:
-        """How many `requirements` the course's modules have, and how many a user has `met`: {user id: n}."""
+        """Set how many `requirements` the course's modules have, and how many users have `met`: {user id: n}."""
         wanted = request.get_json()
         with world.lock:
             course = world.courses[course_id]

@@ -1,4 +1,4 @@
-"""The courses of an account that are listed, and their order (accounts_controller.rb courses_api)."""
+"""Which courses of an account are listed, and in which order (accounts_controller.rb, courses_api)."""
 
 from .calls import Params
 from .records import Account, Course, Token
@@ -8,7 +8,7 @@ from .world import World
 
 
 def listed(world: World, caller: Token, account: Account, params: Params) -> list[Course]:
-    """The courses that fit every parameter. Raises Refused if the search term is too short."""
+    """The courses that match every parameter. Raises Refused if the search term is too short."""
     found = [
         course
         for course in world.courses.values()

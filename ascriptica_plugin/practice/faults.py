@@ -24,8 +24,9 @@ class Fault:
     """One ordered fault. `match` is METHOD, a space, and the start of the path after /api/v1 or a glob; "* *": all.
 
     `of`, unless empty, is a text that the query or the form must contain as it was sent, such as a user's id.
-    The first `skip` calls go through, then `times` calls are hit (None: all). `when`: the request is carried out before
-    the fault ("after"), never ("before"), or LATE_SECONDS after a reset ("late").
+    The first `skip` calls go through, then `times` calls are hit (None: all). `when`: the fault comes before the
+    request, which is never carried out ("before"); after it was carried out ("after"); or it is a reset, and the
+    request is carried out LATE_SECONDS later ("late").
     """
 
     match: str
@@ -44,7 +45,7 @@ class Fault:
             raise ValueError(f"This is not a fault: {asdict(self)}")
 
     def meets(self, method: str, path: str, sent: str) -> bool:
-        """Whether it is for a request to this path with these parameters."""
+        """Whether the fault is meant for a request to this path with these parameters."""
         wanted, _, pattern = self.match.partition(" ")
         if wanted not in ("*", method) or self.of not in sent:
             return False
@@ -70,12 +71,12 @@ class Faults:
             self._orders.clear()
 
     def listed(self) -> list[dict[str, Any]]:
-        """The orders that are not used up, as JSON has them."""
+        """The orders that are not used up, ready for JSON."""
         with self._lock:
             return [asdict(fault) for fault in self._orders]
 
     def take(self, method: str, path: str, sent: str) -> Fault | None:
-        """The fault that hits this request, or None; counts it down. `sent` is the request's query and form."""
+        """The fault that hits this request, counted down, or None. `sent` is the request's query and form."""
         if not self._orders:
             return None
         with self._lock:
@@ -112,7 +113,7 @@ def reset(environ: dict[str, Any]) -> NoReturn:
 
 
 def throttled(status: int) -> Response:
-    """request_throttle.rb; no Retry-After."""
+    """The answer to a throttled request, without Retry-After (request_throttle.rb)."""
     return Response(THROTTLED[status], status, content_type="text/plain; charset=utf-8")
 
 

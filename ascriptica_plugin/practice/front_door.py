@@ -1,4 +1,4 @@
-"""Where people sign in to this Canvas: the page behind a registration link, the sign-ins, and what one sees then."""
+"""Where people sign in to this Canvas: the page behind a registration link, the sign-ins, and what people see then."""
 
 from flask import Blueprint, Flask, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -66,7 +66,7 @@ def mount(app: Flask, world: World) -> None:
 
     @door.route(f"/login/<any({', '.join(SINGLE_SIGN_ONS)}):kind>", methods=["GET", "POST"])
     def single_sign_on(kind: str) -> ResponseReturnValue:
-        """The school's own page and Canvas's answer to what it says, in one."""
+        """The school's own sign-in page, and Canvas's answer to what it sends, on one page."""
         login = request.form.get("login", "")
         if request.method == "POST":
             with world.lock:

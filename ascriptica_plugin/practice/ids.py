@@ -11,8 +11,8 @@ Row = TypeVar("Row")
 
 
 def find_user(world: World, caller: Token, text: str, gone_too: bool = False) -> User:
-    """A user by any form of id. Raises NotFound for one found only by a deleted login, and, unless `gone_too`, for one
-    who was deleted or merged away."""
+    """A user by any form of id. Raises NotFound if there is none, if only a deleted login leads there, or, unless
+    `gone_too`, if the user was deleted or merged away."""
     if text.strip() == "self":
         user = world.users.get(caller.user_id)
     else:
@@ -57,7 +57,7 @@ def find_section(world: World, text: str, course: Course | None = None) -> Secti
 
 
 def number(text: str) -> int:
-    """An id that Canvas accepts only as a number."""
+    """An id that Canvas accepts only as a number. Raises NotFound for anything else."""
     form, value = _read(text)
     if form != "id":
         raise NotFound
@@ -78,7 +78,7 @@ def _find(rows: dict[int, Row], text: str, fields: dict[str, str]) -> Row:
 
 
 def _by(rows: dict[int, Row], field: str, value: str) -> Row | None:
-    """A scan, which is fast enough: there are few courses and sections, and users are rarely found this way."""
+    """The row with this value. It looks at all rows: courses and sections are few, and users rarely found this way."""
     return next((row for row in rows.values() if getattr(row, field) == value), None)
 
 

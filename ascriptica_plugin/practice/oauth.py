@@ -99,7 +99,7 @@ def mount(app: Flask, world: World) -> None:
 
 
 def _why_not(key: DeveloperKey | None) -> ResponseReturnValue | None:
-    """The answer to a request that can't be approved, None if it can."""
+    """The answer to a request that can't be approved; None if it can be."""
     if key is None:
         return _error("invalid_client", "unknown client", 401)
     there = request.args.get("redirect_uri", "")

@@ -37,7 +37,7 @@ class Person:
 
 @dataclass
 class Roster:
-    """The people of a course as its page lists them; `hidden` others are not listed."""
+    """The people of a course as its page lists them. `hidden` is how many others it doesn't list."""
 
     course: Course
     state: str

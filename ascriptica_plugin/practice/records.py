@@ -80,7 +80,7 @@ class Account:
 class User:
     """`email` is the address that Canvas shows; `other_emails` came with users who were merged into this one.
 
-    `confirmation_code` is in the link by which they choose a password, until it is used.
+    `confirmation_code` is in the link with which they choose a password, until it is used.
     """
 
     id: int
@@ -112,8 +112,8 @@ class Login:
 
 @dataclass(slots=True)
 class Course:
-    """`requirements` counts those of its modules; `met`: the id of a user, as a text → how many they have met, and when
-    they met the last one."""
+    """`requirements` is how many its modules have. `met`: the id of a user, as a text → how many of them the user has
+    met, and when the last one."""
 
     id: int
     name: str
@@ -182,8 +182,8 @@ class Enrollment:
 
 @dataclass(slots=True)
 class DeveloperKey:
-    """A developer key. `scopes` None: it enforces none. `state`: on, off or deleted. Its tokens live for `expires_in`
-    seconds, None: until they are revoked."""
+    """A developer key. `scopes` None: it enforces none. `state`: on, off or deleted. `expires_in`: how many seconds its
+    tokens live; None: until they are revoked."""
 
     id: int
     secret: str
@@ -195,7 +195,7 @@ class DeveloperKey:
 
 
 def new_token() -> str:
-    """As hosted Canvas makes them: the number of its shard, a ~, and 64 letters and digits."""
+    """A new token as hosted Canvas makes them: the number of its shard, a ~, and 64 letters and digits."""
     return "7~" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(64))
 
 
@@ -224,7 +224,7 @@ class Token:
 
 @dataclass(slots=True)
 class SISImport:
-    """The files that were handed in, by name, and what became of them. `takes_seconds` from its start to its end."""
+    """The files that were handed in, by name, and what became of them. It takes `takes_seconds` from start to end."""
 
     id: int
     created_at: str
@@ -237,4 +237,4 @@ class SISImport:
     counts: dict[str, int] = field(default_factory=dict)
     changes: dict[str, int] = field(default_factory=dict)
     warnings: list[tuple[str, int, str]] = field(default_factory=list)
-    """The file, the number of the line, the header's being 1, and the sentence."""
+    """The file, the number of the line (the header is line 1), and the sentence."""

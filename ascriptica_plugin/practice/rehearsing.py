@@ -1,4 +1,4 @@
-"""The page on which its administrator steers this Canvas by hand: what to type to connect to it, tokens, moods.
+"""The page where the administrator steers this Canvas by hand: what to type to connect to it, tokens, moods.
 
 Real Canvas has no such page. Anybody who knows the administrator's password may use it; it is printed when the server
 starts.
@@ -31,11 +31,11 @@ MOODS = {
 
 
 CHANGED_BY = {"offer": "unpublished", "claim": "published"}
-"""The event of Canvas that changes a course from this state to the other."""
+"""The events of Canvas that change a course from this state to the other one."""
 
 
 def password_of(admin_token: str) -> str:
-    """The password of the administrator, which comes from the token, so that nothing more has to be kept."""
+    """The administrator's password. It is made from the token, so that nothing more has to be stored."""
     return hashlib.sha256(f"password {admin_token}".encode()).hexdigest()[:16]
 
 
@@ -109,7 +109,7 @@ def mount(app: Flask, world: World, traffic: Traffic) -> None:
 
     @rehearsing.post("/enrollments/<int:enrollment_id>")
     def remove_person(enrollment_id: int) -> ResponseReturnValue:
-        """What a teacher does on a course's page People: take somebody out of it."""
+        """What a teacher does on a course's page People: take somebody out of the course."""
         with world.lock:
             row = world.enrollments.get(enrollment_id) or abort(404)
             set_state(world, row, "deleted")

@@ -13,6 +13,7 @@ from .shapes import course_json, section_json
 
 @route("GET", "/accounts/<id:account>/courses")
 def list_account_courses(call: Call, account: str) -> Any:
+    """List an account's courses, and its sub-accounts' too (accounts_controller.rb, courses_api)."""
     found = find_account(call.world, account)
     require(call.caller, "read_course_list")
     courses = course_list.listed(call.world, call.caller, found, call.params)
@@ -22,6 +23,7 @@ def list_account_courses(call: Call, account: str) -> Any:
 
 @route("GET", "/courses")
 def list_own_courses(call: Call) -> Any:
+    """List the courses where the caller has an active or invited enrollment."""
     rows = call.world.rows_of(user_id=call.caller.user_id)
     numbers = dict.fromkeys(row.course_id for row in rows if row.workflow_state in ("active", "invited"))
     courses = [call.world.courses[course_id] for course_id in numbers]
@@ -31,20 +33,22 @@ def list_own_courses(call: Call) -> Any:
 
 @route("GET", "/courses/<id:course>")
 def show_course(call: Call, course: str) -> Any:
+    """Show a course. A deleted one is not found."""
     found = _readable_course(call, find_course(call.world, course))
     return course_json(call.world, call.caller, found, call.params.many("include"))
 
 
 @route("GET", "/courses/<id:course>/permissions")
 def show_course_permissions(call: Call, course: str) -> Any:
-    """The rights of the caller's roles. A blueprint takes no students, but that has nothing to do with roles, so it is
-    not shown here (courses_controller.rb)."""
+    """Show what the caller's roles allow. A blueprint takes no students, but that is no matter of roles, so it doesn't
+    show here (courses_controller.rb)."""
     found = _readable_course(call, find_course(call.world, course))
     return {name: may(call.caller, name, course=found) for name in call.params.many("permissions")}
 
 
 @route("PUT", "/courses/<id:course>")
 def update_course(call: Call, course: str) -> Any:
+    """Change a course. Its `event` publishes, unpublishes, concludes, deletes or undeletes it."""
     wish = call.params.group("course")
     found = find_course(call.world, course, gone_too=wish.get("event") == "undelete")
     require(call.caller, "manage_course_content_edit", course=found)
@@ -65,6 +69,7 @@ def update_course(call: Call, course: str) -> Any:
 
 @route("DELETE", "/courses/<id:course>")
 def delete_course(call: Call, course: str) -> Any:
+    """Delete or conclude a course, as `event` says."""
     found = find_course(call.world, course)
     require(call.caller, "change_course_state", course=found)
     event = call.params.one("event")
@@ -76,6 +81,7 @@ def delete_course(call: Call, course: str) -> Any:
 
 @route("GET", "/courses/<id:course>/sections")
 def list_sections(call: Call, course: str) -> Any:
+    """List a course's active sections by name; `all` switches paging off (sections_controller.rb)."""
     found = _readable_course(call, find_course(call.world, course))
     term = call.params.one("search_term")
     term = checked_term(term) if term is not None else ""
@@ -93,6 +99,7 @@ def list_sections(call: Call, course: str) -> Any:
 @route("GET", "/sections/<id:section>")
 @route("GET", "/courses/<id:course>/sections/<id:section>")
 def show_section(call: Call, section: str, course: str | None = None) -> Any:
+    """Show a section. In the address of another course it is not found (sections_controller.rb)."""
     found = find_section(call.world, section, find_course(call.world, course) if course else None)
     _readable_course(call, call.world.courses[found.course_id])
     return section_json(call.world, call.caller, found)
@@ -100,6 +107,7 @@ def show_section(call: Call, section: str, course: str | None = None) -> Any:
 
 @route("DELETE", "/sections/<id:section>")
 def delete_section(call: Call, section: str) -> Any:
+    """Delete a section, unless it has enrollments that are neither deleted nor rejected (sections_controller.rb)."""
     found = find_section(call.world, section)
     require(call.caller, "manage_sections_delete", course=call.world.courses[found.course_id])
     rules_courses.delete_section(call.world, found)
@@ -108,6 +116,7 @@ def delete_section(call: Call, section: str) -> Any:
 
 @route("POST", "/courses/<id:course>/sections")
 def create_section(call: Call, course: str) -> Any:
+    """Make a section. Without manage_sis its SIS id is ignored without any message (sections_controller.rb)."""
     found = find_course(call.world, course)
     require(call.caller, "manage_sections_add", course=found)
     section = rules_courses.create_section(call.world, call.caller, found, call.params.group("course_section"))
@@ -116,6 +125,7 @@ def create_section(call: Call, course: str) -> Any:
 
 @route("POST", "/sections/<id:section>/crosslist/<id:course>")
 def crosslist_section(call: Call, section: str, course: str) -> Any:
+    """Move a section with all its enrollments to another course (course_section.rb, move_to_course)."""
     found, new_home = find_section(call.world, section), find_course(call.world, course)
     _may_move(call, found, new_home)
     rules_moves.crosslist(call.world, found, new_home)
@@ -124,6 +134,7 @@ def crosslist_section(call: Call, section: str, course: str) -> Any:
 
 @route("DELETE", "/sections/<id:section>/crosslist")
 def uncrosslist_section(call: Call, section: str) -> Any:
+    """Move a cross-listed section back. If its first course was deleted, that comes back too (course_section.rb)."""
     found = find_section(call.world, section)
     if found.nonxlist_course_id is not None:
         _may_move(call, found, call.world.courses[found.nonxlist_course_id])
@@ -132,7 +143,7 @@ def uncrosslist_section(call: Call, section: str) -> Any:
 
 
 def _may_move(call: Call, section: Section, new_home: Course) -> None:
-    """A section is edited, and the course that it goes to is managed (sections_controller.rb)."""
+    """Moving takes the right to edit the section, and to manage the course that it goes to (sections_controller.rb)."""
     require(call.caller, "manage_sections_edit", course=call.world.courses[section.course_id])
     require(call.caller, "manage_courses_admin", course=new_home)
 

@@ -28,17 +28,19 @@ OWN_STATES = {
 
 @route("POST", "/courses/<id:course>/enrollments")
 def enroll_in_course(call: Call, course: str) -> Any:
+    """Enroll a user. A repeated request changes the same enrollment (models/course.rb, enroll_user)."""
     return _enroll(call, find_course(call.world, course), None)
 
 
 @route("POST", "/sections/<id:section>/enrollments")
 def enroll_in_section(call: Call, section: str) -> Any:
+    """Enroll a user in the section of the address, whatever section the form names (enrollments_api_controller.rb)."""
     found = find_section(call.world, section)
     return _enroll(call, call.world.courses[found.course_id], found)
 
 
 def _enroll(call: Call, course: Course, section: Section | None) -> Any:
-    """The order of the checks is Canvas's (enrollments_api_controller.rb, create)."""
+    """Enroll the user. The order of the checks is Canvas's (enrollments_api_controller.rb, create)."""
     wish = call.params.group("enrollment")
     kind = rules.read_type(wish)
     if not rules.may_add(call.caller, course, kind):
@@ -52,6 +54,7 @@ def _enroll(call: Call, course: Course, section: Section | None) -> Any:
 
 @route("DELETE", "/courses/<id:course>/enrollments/<id:row>")
 def remove_enrollment(call: Call, course: str, row: str) -> Any:
+    """Delete or deactivate an enrollment; without a known `task`, conclude it (enrollments_api_controller.rb)."""
     found = _row_of_course(call, course, row)
     rules.remove(call.world, call.caller, found, call.params.one("task"))
     return enrollment_json(call.world, call.caller, found, call.site)
@@ -59,6 +62,7 @@ def remove_enrollment(call: Call, course: str, row: str) -> Any:
 
 @route("PUT", "/courses/<id:course>/enrollments/<id:row>/reactivate")
 def reactivate_enrollment(call: Call, course: str, row: str) -> Any:
+    """Make an inactive enrollment active again; others are refused (enrollments_api_controller.rb)."""
     found = _row_of_course(call, course, row)
     rules.reactivate(call.world, call.caller, found)
     return enrollment_json(call.world, call.caller, found, call.site)
@@ -66,12 +70,14 @@ def reactivate_enrollment(call: Call, course: str, row: str) -> Any:
 
 @route("POST", "/courses/<id:course>/enrollments/<id:row>/accept")
 def accept_invitation(call: Call, course: str, row: str) -> Any:
+    """Accept an invitation. Only the person invited can, even after rejecting it."""
     rules.answer_invitation(call.world, call.caller, _row_of_course(call, course, row), "active")
     return {"success": True}
 
 
 @route("POST", "/courses/<id:course>/enrollments/<id:row>/reject")
 def reject_invitation(call: Call, course: str, row: str) -> Any:
+    """Reject an invitation. Only the person invited can."""
     rules.answer_invitation(call.world, call.caller, _row_of_course(call, course, row), "rejected")
     return {"success": True}
 
@@ -86,6 +92,7 @@ def _row_of_course(call: Call, course: str, text: str) -> Enrollment:
 
 @route("GET", "/accounts/<id:account>/enrollments/<id:row>")
 def show_enrollment(call: Call, account: str, row: str) -> Any:
+    """Show an enrollment, a deleted one too, and only in the root account (enrollments_api_controller.rb)."""
     found = call.world.enrollments.get(number(row))
     if find_account(call.world, account).id != call.world.root_account_id or found is None:
         raise NotFound
@@ -96,17 +103,20 @@ def show_enrollment(call: Call, account: str, row: str) -> Any:
 
 @route("GET", "/courses/<id:course>/enrollments")
 def list_course_enrollments(call: Call, course: str) -> Any:
+    """List a course's enrollments, in bookmarked pages (enrollments_api_spec.rb)."""
     return _list_rows(call, course=find_course(call.world, course))
 
 
 @route("GET", "/sections/<id:section>/enrollments")
 def list_section_enrollments(call: Call, section: str) -> Any:
+    """List a section's enrollments, in bookmarked pages (enrollments_api_spec.rb)."""
     found = find_section(call.world, section)
     return _list_rows(call, course=call.world.courses[found.course_id], section=found)
 
 
 @route("GET", "/users/<id:user>/enrollments")
 def list_user_enrollments(call: Call, user: str) -> Any:
+    """List a user's enrollments. The list of a user who was deleted or merged away is empty."""
     return _list_rows(call, user=find_user(call.world, call.caller, user, gone_too=True))
 
 
@@ -175,7 +185,7 @@ def _types(call: Call) -> set[str]:
 
 
 def _sis_ids(call: Call) -> Callable[[Enrollment], bool]:
-    """What says whether an enrollment has the SIS ids that are asked for."""
+    """A function that returns whether an enrollment has the SIS ids that are asked for."""
     world = call.world
     users, sections, courses = (set(call.params.many(f"sis_{kind}_id")) for kind in ("user", "section", "course"))
     if not (users or sections or courses):

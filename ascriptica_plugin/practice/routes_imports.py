@@ -14,12 +14,12 @@ from .rules import NotFound, Refused, is_true, require
 from .rules_imports import ENROLLMENTS, KINDS, OVER
 
 SHOWN = 50
-"""The import itself has so many messages; the others are in its list of errors."""
+"""How many messages are shown with the import itself; all of them are in its list of errors."""
 
 
 @route("POST", "/accounts/<id:account>/sis_imports")
 def start_import(call: Call, account: str) -> Any:
-    """The order of the checks is Canvas's."""
+    """Take in files to import. The order of the checks is Canvas's (sis_imports_api_controller.rb)."""
     world = call.world
     if find_account(world, account).id != world.root_account_id:
         raise Refused({"errors": ["SIS imports can only be executed on root accounts"]})
@@ -56,7 +56,7 @@ def _files() -> dict[str, str]:
 
 @route("GET", "/accounts/<id:account>/sis_imports")
 def list_imports(call: Call, account: str) -> Any:
-    """Newest first (sis_imports_api_controller.rb index)."""
+    """List the imports, newest first (sis_imports_api_controller.rb, index)."""
     _may_read(call, account)
     since, states = call.params.one("created_since"), call.params.many("workflow_state")
     rows = [
@@ -69,11 +69,13 @@ def list_imports(call: Call, account: str) -> Any:
 
 @route("GET", "/accounts/<id:account>/sis_imports/<id:its>")
 def show_import(call: Call, account: str, its: str) -> Any:
+    """Show how far an import is and, once it is over, what it changed (sis_imports_api_controller.rb)."""
     return _json(_found(call, account, its))
 
 
 @route("GET", "/accounts/<id:account>/sis_imports/<id:its>/errors")
 def list_errors(call: Call, account: str, its: str) -> Any:
+    """List what is wrong in an import's files; line 1 is the header (sis_imports_api_controller.rb)."""
     found = _found(call, account, its)
     return {
         "sis_import_errors": [
@@ -85,6 +87,7 @@ def list_errors(call: Call, account: str, its: str) -> Any:
 
 @route("PUT", "/accounts/<id:account>/sis_imports/<id:its>/abort")
 def abort_import(call: Call, account: str, its: str) -> Any:
+    """Abort an import. One that is over is not found (sis_imports_api_controller.rb)."""
     found = _found(call, account, its)
     if found.workflow_state in OVER:
         raise NotFound

@@ -18,6 +18,7 @@ NO_PROGRESS = (
 
 @route("GET", "/courses/<id:course>/users/<id:user>/progress")
 def show_progress(call: Call, course: str, user: str) -> Any:
+    """Show a student's progress. Refused if the course has no requirements (courses_api_spec.rb)."""
     found, whose = find_course(call.world, course), find_user(call.world, call.caller, user)
     kinds = {row.type for row in call.world.rows_of(course_id=found.id, user_id=whose.id)}
     if not kinds:
@@ -31,6 +32,7 @@ def show_progress(call: Call, course: str, user: str) -> Any:
 
 @route("GET", "/courses/<id:course>/bulk_user_progress")
 def list_progress(call: Call, course: str) -> Any:
+    """List the progress of a course's students; needs view_all_grades."""
     found = find_course(call.world, course)
     require(call.caller, "view_all_grades", course=found)
     if not found.requirements:
@@ -51,7 +53,7 @@ def list_progress(call: Call, course: str) -> Any:
 
 
 def _progress(course: Course, user: User) -> dict[str, Any]:
-    """Nobody has completed a course before all its requirements are met; a new one undoes it (course_progress.rb)."""
+    """A course is completed once all its requirements are met; a new requirement undoes that (course_progress.rb)."""
     many, at = course.met.get(str(user.id), (0, ""))
     return {
         "requirement_count": course.requirements,

@@ -11,11 +11,13 @@ from .rules_tokens import revoke, token_of
 
 @route("GET", "/users/<id:user>/tokens/<id:token>")
 def show_token(call: Call, user: str, token: str) -> Any:
+    """Show one of the caller's tokens, found by its id or its first five characters (tokens_controller.rb)."""
     return _json(_own(call, user, token))
 
 
 @route("POST", "/users/<id:user>/tokens")
 def make_token(call: Call, user: str) -> Any:
+    """Make a token, which needs a purpose. Only this answer has its whole value (lib/api/v1/token.rb)."""
     wish = call.params.group("token")
     if user != "self":
         raise NotFound
@@ -36,6 +38,7 @@ def make_token(call: Call, user: str) -> Any:
 
 @route("DELETE", "/users/<id:user>/tokens/<id:token>")
 def delete_token(call: Call, user: str, token: str) -> Any:
+    """Delete one of the caller's tokens (tokens_controller.rb)."""
     found = _own(call, user, token)
     revoke(call.world, found)
     return _json(found) | {"workflow_state": "deleted"}

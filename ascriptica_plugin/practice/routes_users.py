@@ -15,12 +15,14 @@ from .shapes import account_json, login_json, user_json
 
 @route("GET", "/users/<id:user>")
 def show_user(call: Call, user: str) -> Any:
+    """Show a user. One whom the caller may not see is not found (users_controller.rb, api_show)."""
     found = _visible_user(call, user)
     return user_json(call.world, call.caller, found, call.site)
 
 
 @route("PUT", "/users/<id:user>")
 def update_user(call: Call, user: str) -> Any:
+    """Change a user's names, email or locale; needs manage_user_details (users_controller.rb, update)."""
     found = find_user(call.world, call.caller, user)
     require(call.caller, "manage_user_details")
     rules.rename(call.world, found, call.params.group("user"))
@@ -29,6 +31,7 @@ def update_user(call: Call, user: str) -> Any:
 
 @route("PUT", "/users/<id:user>/merge_into/<id:target>")
 def merge_users(call: Call, user: str, target: str) -> Any:
+    """Merge a user into another one, who gets the logins, tokens and enrollments (user_merge.rb)."""
     source, target_user = (find_user(call.world, call.caller, text) for text in (user, target))
     require(call.caller, "manage_user_logins")
     if source is target_user:
@@ -39,6 +42,7 @@ def merge_users(call: Call, user: str, target: str) -> Any:
 
 @route("GET", "/users/<id:user>/logins")
 def list_user_logins(call: Call, user: str) -> Any:
+    """List a user's logins, without deleted ones (pseudonyms_controller.rb)."""
     found = find_user(call.world, call.caller, user)
     if found.id != call.caller.user_id:
         require(call.caller, "view_user_logins", "manage_user_logins")
@@ -48,6 +52,7 @@ def list_user_logins(call: Call, user: str) -> Any:
 
 @route("DELETE", "/users/<id:user>/logins/<id:login>")
 def delete_login(call: Call, user: str, login: str) -> Any:
+    """Delete one of a user's logins. The last one can't be deleted (pseudonyms_controller.rb)."""
     owner, found = find_user(call.world, call.caller, user), call.world.logins.get(number(login))
     require(call.caller, "manage_user_logins")
     logins = [one for one in call.world.logins_of_user[owner.id] if one.workflow_state != "deleted"]
@@ -62,6 +67,7 @@ def delete_login(call: Call, user: str, login: str) -> Any:
 
 @route("GET", "/accounts/<id:account>/users")
 def search_users(call: Call, account: str) -> Any:
+    """List users; `search_term` is a part of a name, login, SIS id or email (users_controller.rb, api_index)."""
     find_account(call.world, account)
     require(call.caller, "read_roster")
     found = rules.search_users(call.world, call.caller, call.params.one("search_term"))
@@ -85,6 +91,7 @@ def _listed_user(call: Call, user: User) -> Any:
 
 @route("POST", "/accounts/<id:account>/users")
 def create_user(call: Call, account: str) -> Any:
+    """Make a user with a login; without manage_user_logins 403 with `{}` (users_controller.rb, create_user)."""
     find_account(call.world, account)
     params = call.params
     user = rules.create_user(
@@ -103,6 +110,7 @@ def create_user(call: Call, account: str) -> Any:
 
 @route("POST", "/users/reset_password")
 def mail_password_link(call: Call) -> Any:
+    """Mail a user a link to choose a password."""
     try:
         sign_in.mail_password_link(call.world, call.caller, call.params.one("email") or "")
     except NotFound:
@@ -112,6 +120,7 @@ def mail_password_link(call: Call) -> Any:
 
 @route("GET", "/accounts/<id:account>/authentication_providers")
 def list_sign_ins(call: Call, account: str) -> Any:
+    """List the ways to sign in, in the login page's order (authentication_providers_controller.rb)."""
     _root_only(call, account)
     require(call.caller, "manage_account_settings")
     shown = [
@@ -123,6 +132,7 @@ def list_sign_ins(call: Call, account: str) -> Any:
 
 @route("DELETE", "/accounts/<id:account>/users/<id:user>")
 def delete_user(call: Call, account: str, user: str) -> Any:
+    """Delete a user with all logins and enrollments."""
     find_account(call.world, account)
     found = find_user(call.world, call.caller, user)
     require(call.caller, "manage_user_logins")
@@ -133,6 +143,7 @@ def delete_user(call: Call, account: str, user: str) -> Any:
 
 @route("GET", "/accounts/<id:account>/logins")
 def list_logins(call: Call, account: str) -> Any:
+    """List all logins, without deleted ones; root account only (pseudonyms_controller.rb)."""
     _root_only(call, account)
     require(call.caller, "manage_user_logins")
     logins = [login for login in call.world.logins.values() if login.workflow_state != "deleted"]
@@ -141,6 +152,7 @@ def list_logins(call: Call, account: str) -> Any:
 
 @route("POST", "/accounts/<id:account>/logins")
 def create_login(call: Call, account: str) -> Any:
+    """Give a user another login; root account only (pseudonyms_controller.rb)."""
     _root_only(call, account)
     require(call.caller, "manage_user_logins")
     user = find_user(call.world, call.caller, call.params.one("user[id]") or "")
@@ -157,6 +169,7 @@ def create_login(call: Call, account: str) -> Any:
 
 @route("PUT", "/accounts/<id:account>/logins/<id:login>")
 def update_login(call: Call, account: str, login: str) -> Any:
+    """Change a login. A deleted one is not found; root account only (pseudonyms_controller.rb)."""
     _root_only(call, account)
     require(call.caller, "manage_user_logins")
     found = call.world.logins.get(number(login))
@@ -184,6 +197,7 @@ def _root_only(call: Call, account: str) -> None:
 
 @route("GET", "/accounts")
 def list_accounts(call: Call) -> Any:
+    """List the accounts that the caller administers; for anybody else the list is empty."""
     root = call.world.accounts[call.world.root_account_id]
     mine = [root] if call.caller.permissions else []
     return [account_json(call.world, call.caller, account) for account in call.numbered(mine)]
@@ -191,11 +205,13 @@ def list_accounts(call: Call) -> Any:
 
 @route("GET", "/accounts/<id:account>")
 def show_account(call: Call, account: str) -> Any:
+    """Show an account. A root account has no parent and no root (accounts_controller.rb, show)."""
     return account_json(call.world, call.caller, _readable_account(call, account))
 
 
 @route("GET", "/accounts/<id:account>/permissions")
 def show_permissions(call: Call, account: str) -> Any:
+    """Show which of the named permissions the caller has; an unknown name is false."""
     _readable_account(call, account)
     return {name: name in call.caller.permissions for name in call.params.many("permissions")}
 

@@ -19,7 +19,7 @@ EVENTS = {
 def change_course(world: World, course: Course, event: str) -> None:
     """Publish (offer), unpublish (claim), conclude, delete, undelete; Course#update_enrolled_users (models/course.rb).
 
-    The enrollments of a deleted course become deleted too, and stay so when the course comes back.
+    The enrollments of a deleted course become deleted too, and stay deleted when the course comes back.
     """
     if event not in EVENTS:
         raise Refused({"message": f"Invalid event {event}"})
@@ -33,7 +33,7 @@ def change_course(world: World, course: Course, event: str) -> None:
 
 
 def create_section(world: World, caller: Token, course: Course, wish: Mapping[str, str]) -> Section:
-    """Not idempotent: without a SIS id a repeat makes a second section (sections_controller.rb, create)."""
+    """Make a section. Without a SIS id, a repeated request makes a second one (sections_controller.rb, create)."""
     sis_section_id = (wish.get("sis_section_id") or None) if may(caller, "manage_sis") else None
     start_at, end_at = as_time(wish.get("start_at")), as_time(wish.get("end_at"))
     if start_at and end_at and end_at < start_at:
@@ -55,7 +55,7 @@ def _invalid(attribute: str, message: str) -> Refused:
 
 
 def delete_section(world: World, section: Section) -> None:
-    """sections_controller.rb, destroy."""
+    """Delete a section. Raises Refused while enrollments use it (sections_controller.rb, destroy)."""
     rows = [row for row in world.rows_of(course_id=section.course_id) if row.course_section_id == section.id]
     if any(row.workflow_state not in ("deleted", "rejected") for row in rows):
         raise Refused({"message": "You can't delete a section that has enrollments"})

@@ -1,5 +1,5 @@
-"""Canvas's rules for enrollments: who may be added, what a repeated request changes (enrollments_api_controller.rb,
-models/course.rb). No HTTP.
+"""Canvas's rules for enrollments: who may be added, and what a repeated request changes
+(enrollments_api_controller.rb, models/course.rb). No HTTP.
 
 A function that raises leaves the world unchanged.
 """
@@ -14,7 +14,8 @@ STATES_AFTER = {"delete": "deleted", "deactivate": "inactive", "inactivate": "in
 
 
 def is_concluded(world: World, course: Course, section: Section | None = None) -> bool:
-    """Course#concluded?, CourseSection#concluded?: a section's end date counts first if it restricts enrollments."""
+    """Whether nobody can be enrolled any more. A section's end date counts first, if it restricts enrollments
+    (Course#concluded?, CourseSection#concluded?)."""
     if section and section.end_at and section.restrict_enrollments_to_section_dates:
         return section.end_at < world.now()
     if course.workflow_state == "completed":
@@ -51,7 +52,7 @@ def read_type(wish: Mapping[str, str]) -> str:
 
 
 def may_add(caller: Token, course: Course, kind: str) -> bool:
-    """User#can_create_enrollment_for? (models/user.rb)."""
+    """Whether the caller may add people of this type (User#can_create_enrollment_for?, models/user.rb)."""
     if course.template or (course.blueprint and kind in ("StudentEnrollment", "ObserverEnrollment")):
         return False
     return may(caller, f"add_{_short(kind)}_to_course", course=course)
@@ -60,7 +61,7 @@ def may_add(caller: Token, course: Course, kind: str) -> bool:
 def enroll(
     world: World, user: User, course: Course, section: Section | None, kind: str, wish: Mapping[str, str]
 ) -> Enrollment:
-    """Course#enroll_user: add a row, or update the existing one."""
+    """Add a row, or update the existing one (Course#enroll_user). Raises NotFound or Refused."""
     if world.login_of(user) is None:
         raise NotFound
     if is_concluded(world, course) and not (
@@ -104,7 +105,7 @@ def _wanted_state(user: User, course: Course, kind: str, wish: Mapping[str, str]
 
 
 def remove(world: World, caller: Token, row: Enrollment, task: str | None) -> None:
-    """DELETE of an enrollment; without a known task it is concluded."""
+    """Delete or deactivate an enrollment; without a known task, conclude it. Raises Denied."""
     state, course = STATES_AFTER.get(task or ""), world.courses[row.course_id]
     if state is not None:
         require(caller, f"remove_{_short(row.type)}_from_course", course=course)
@@ -114,7 +115,8 @@ def remove(world: World, caller: Token, row: Enrollment, task: str | None) -> No
 
 
 def answer_invitation(world: World, caller: Token, row: Enrollment, state: str) -> None:
-    """The person accepts ("active") or rejects ("rejected"), nobody else; a person who rejected may still accept."""
+    """Accept ("active") or reject ("rejected") an invitation. Only the person invited may, and may still accept after
+    rejecting. Raises Denied or Refused."""
     if row.user_id != caller.user_id:
         raise Denied
     if row.workflow_state == state:
@@ -137,7 +139,7 @@ def reactivate(world: World, caller: Token, row: Enrollment) -> None:
 
 
 def set_state(world: World, row: Enrollment, state: str) -> None:
-    """Give the enrollment this state, as of now."""
+    """Give the enrollment this state, and note when."""
     row.workflow_state, row.updated_at = state, world.now()
     world.changed()
 

@@ -1,7 +1,8 @@
 """Canvas's rules for SIS imports of users.csv and enrollments.csv (lib/sis/user_importer.rb, enrollment_importer.rb,
 models/sis_batch.rb). No HTTP.
 
-Imports of an account are carried out one after another, each for as long as it takes; nobody has to ask for that.
+The imports of an account are carried out one after another, each for as long as it takes. Every call of the API first
+brings them up to date, whatever it asks for.
 """
 
 import csv
@@ -23,7 +24,7 @@ OVER = ("imported", "imported_with_messages", "failed", "failed_with_messages", 
 
 
 def carry_out_due(world: World) -> None:
-    """Continue the imports up to where they are by now."""
+    """Carry the imports out as far as they would be by now."""
     waiting = [its for its in world.imports.values() if its.workflow_state not in OVER]
     for its in waiting:
         if world.imports_are == "stuck":
@@ -59,8 +60,8 @@ def _carry_out(world: World, its: SISImport) -> None:
 
 
 def _make_user(world: World, line: dict[str, str]) -> str | None:
-    """Make a user, or change the one who has the SIS ID, or a login of that name without a SIS ID. A deleted user is
-    restored. Returns what is wrong."""
+    """Make a user, or change the one who has this SIS ID, else the one who has this login and no SIS ID. A deleted user
+    is restored. Returns what is wrong, or None."""
     sis_id, unique_id = line.get("user_id"), line.get("login_id")
     if not sis_id or not unique_id:
         return "No user_id given for a user" if not sis_id else f"No login_id given for user {sis_id}"
@@ -86,7 +87,7 @@ def _make_user(world: World, line: dict[str, str]) -> str | None:
 
 
 def _row(world: World, its: SISImport, line: dict[str, str]) -> str | None:
-    """Carry a line out. Returns what is wrong with it, in Canvas's words."""
+    """Carry out a line of enrollments.csv. Returns what is wrong with it, in Canvas's words, or None."""
     course_id, section_id, user_id = line.get("course_id"), line.get("section_id"), line.get("user_id")
     integration_id, status, role = line.get("user_integration_id"), line.get("status", ""), line.get("role", "")
     if not course_id and not section_id:
@@ -120,8 +121,8 @@ def _user(world: World, sis_id: str | None, integration_id: str | None) -> User 
 
 
 def _place(world: World, course_id: str | None, section_id: str | None, user: str) -> tuple[Course, Section] | str:
-    """The course and section, or what is wrong. A concluded course takes people here, unlike over the API. A section
-    that was cross-listed is where it is now, whatever course the line names."""
+    """The course and section, or what is wrong. An import lets people into a concluded course, which the API refuses.
+    A cross-listed section leads to the course where it is now, whichever of its two courses the line names."""
     course = next((one for one in world.courses.values() if course_id and one.sis_course_id == course_id), None)
     if course_id and (course is None or course.workflow_state == "deleted"):
         return f"An enrollment referenced a non-existent course {course_id}"
@@ -137,7 +138,8 @@ def _place(world: World, course_id: str | None, section_id: str | None, user: st
 
 
 def _enroll(world: World, its: SISImport, user: User, course: Course, section: Section, line: dict[str, str]) -> None:
-    """One row for section, user, type and role, made by anybody; the line's dates replace the row's, also by none."""
+    """Make or change the row for this section, user, type and role, no matter who made it. The line's dates replace the
+    row's, even if the line has none."""
     kind, now = ROLES[line["role"].lower()], world.now()
     row = world.enrollment_by_key.get((course.id, user.id, kind, None, section.id))
     state = STATES[line["status"].lower()]

@@ -12,20 +12,20 @@ from .rules import Refused
 from .rules_enrollments import set_state
 from .world import World
 
-#: Of two enrollments that become one the better state is kept; the best comes first.
+#: When two enrollments become one, the better state is kept; the best comes first.
 BEST_FIRST = ("active", "invited", "creation_pending", "completed", "rejected", "inactive", "deleted")
 
 
 def merge_users(world: World, source: User, target: User) -> None:
     """Logins with their SIS ids, emails, tokens and enrollments move to the target; the source is deleted.
 
-    So the source's logins and SIS ids lead to the target, and the source's number leads nowhere.
+    So the source's logins and SIS ids lead to the target, and the source's id leads nowhere.
     """
     _merge_enrollments(world, source, target)
     for login in world.logins_of_user.pop(source.id, []):
         login.user_id = target.id
         world.logins_of_user[target.id].append(login)
-        # They come after the target's own, in a world that is read again too.
+        # They come after the target's own, also when the world is read from its file again.
         world.logins[login.id] = world.logins.pop(login.id)
     emails: dict[str, str] = {}
     for email in (target.email, *target.other_emails, source.email, *source.other_emails):
@@ -43,7 +43,7 @@ def merge_users(world: World, source: User, target: User) -> None:
 
 
 def _merge_enrollments(world: World, source: User, target: User) -> None:
-    """UserMerge#move_enrollments: first the observers' students, then the enrollments."""
+    """Move the source's enrollments, first those of its observers, then its own (UserMerge#move_enrollments)."""
     observers = [row for row in world.enrollments.values() if row.associated_user_id == source.id]
     for rows, field in ((observers, "associated_user_id"), (world.rows_of(user_id=source.id), "user_id")):
         for row in rows:
@@ -61,8 +61,8 @@ def _merge_enrollments(world: World, source: User, target: User) -> None:
 
 
 def _keep_one(world: World, row: Enrollment, twin: Enrollment) -> None:
-    """The target's own enrollment, `twin`, survives with the better state of the two; the source's is deleted, and
-    stays with the source."""
+    """Keep the target's own enrollment, `twin`, with the better state of the two. The source's is deleted, and stays
+    with the source."""
     better = min(row, twin, key=lambda one: BEST_FIRST.index(one.workflow_state))
     if better is row:
         twin.workflow_state = row.workflow_state
@@ -71,14 +71,16 @@ def _keep_one(world: World, row: Enrollment, twin: Enrollment) -> None:
 
 
 def crosslist(world: World, section: Section, course: Course) -> None:
-    """CourseSection#crosslist_to_course: the first home is remembered, also through a second move."""
+    """Move a section to another course. The first course is remembered, even after a second move
+    (CourseSection#crosslist_to_course)."""
     if section.course_id != course.id:
         section.nonxlist_course_id = section.nonxlist_course_id or section.course_id
         _move_section(world, section, course)
 
 
 def uncrosslist(world: World, section: Section) -> None:
-    """CourseSection#uncrosslist: a home that was deleted meanwhile comes back, unpublished."""
+    """Move a section back to its first course. If that was deleted meanwhile, it comes back, unpublished. Raises
+    Refused for a section that is not cross-listed (CourseSection#uncrosslist)."""
     if section.nonxlist_course_id is None:
         raise Refused({"message": "section is not cross-listed"})
     home = world.courses[section.nonxlist_course_id]
@@ -91,8 +93,8 @@ def uncrosslist(world: World, section: Section) -> None:
 
 
 def _move_section(world: World, section: Section, course: Course) -> None:
-    """CourseSection#move_to_course: all enrollments go along, deleted ones too; the section is the course's default one
-    only if it is alone there."""
+    """Move the section and all its enrollments, deleted ones too. It is the course's default section only if it is
+    alone there (CourseSection#move_to_course)."""
     rows = [row for row in world.rows_of(course_id=section.course_id) if row.course_section_id == section.id]
     alone = all(one.workflow_state != "active" for one in world.sections_of_course[course.id])
     world.sections_of_course[section.course_id].remove(section)

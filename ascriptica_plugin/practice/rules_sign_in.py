@@ -15,13 +15,14 @@ PROVIDERS = {10: "canvas", 11: "saml", 12: "google"}
 SINGLE_SIGN_ONS = [kind for kind in PROVIDERS.values() if kind != "canvas"]
 
 LETS_IN_UNBOUND = {"ldap", "cas", "saml"}
-"""The single sign-ons that also find logins that are bound to none; newer ones only find their own [sis_csv.md]."""
+"""The single sign-ons that also find logins bound to none. Newer ones find only those bound to them (sis_csv.md)."""
 
 SHORTEST_PASSWORD = 8
 
 
 def provider_of(wish: Mapping[str, str]) -> int | None:
-    """The way to sign in that a new login is for: an id, or the first of a kind. Raises NotFound."""
+    """The id of the way to sign in that a new login is bound to, asked for by id or by kind; None: bound to none.
+    Raises NotFound."""
     asked = wish.get("authentication_provider_id")
     if not asked:
         return None
@@ -32,7 +33,7 @@ def provider_of(wish: Mapping[str, str]) -> int | None:
 
 
 def begin_registration(world: World, user: User, login: Mapping[str, str]) -> None:
-    """A new user who is not registered gets a link, by mail if that is asked for."""
+    """Make a link for a new user who is not registered yet, and mail it if that is asked for."""
     user.confirmation_code = secrets.token_urlsafe(24)
     if is_true(login.get("send_confirmation")):
         world.mail(user)
@@ -56,7 +57,8 @@ def user_with_link(world: World, code: str) -> User | None:
 
 
 def choose_password(world: World, user: User, password: str) -> Login:
-    """The user has chosen a password by the link, which is used up, and is registered. Raises ValueError."""
+    """Keep the password that the user has chosen with the link, use the link up, and register the user. Raises
+    ValueError for a password that is too short."""
     login = world.login_of(user)
     if login is None or len(password) < SHORTEST_PASSWORD:
         raise ValueError(f"A password has {SHORTEST_PASSWORD} characters at least.")
@@ -68,7 +70,7 @@ def choose_password(world: World, user: User, password: str) -> Login:
 
 
 def user_who_signs_in(world: World, unique_id: str, password: str) -> User | None:
-    """The user with this login and password; None if they don't fit, or the login is bound to another way."""
+    """The user with this login and password; None if they don't match, or the login is bound to another sign-in."""
     login = world.login_by_unique_id.get(unique_id.strip().lower())
     if login is None or login.password is None or PROVIDERS.get(login.authentication_provider_id or 10) != "canvas":
         return None
@@ -76,7 +78,7 @@ def user_who_signs_in(world: World, unique_id: str, password: str) -> User | Non
 
 
 def user_of_single_sign_on(world: World, kind: str, unique_id: str) -> User | None:
-    """Whom the school's single sign-on of this kind names by a login; None if Canvas has no such login for it."""
+    """The user whose login the school's single sign-on of this kind sends; None if it finds no such login."""
     login = world.login_by_unique_id.get(unique_id.strip().lower())
     if login is None or login.workflow_state != "active":
         return None

@@ -1,4 +1,4 @@
-"""Canvas's rules about access tokens: codes, refreshing, and what a person may do with tokens of their own."""
+"""Canvas's rules for access tokens: codes, refreshing, and what people may do with tokens of their own."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ CODE_LIVES = timedelta(minutes=10)
 
 
 class TokenCallRefused(Exception):
-    """The token call's error, by OAuth's name for it (oauth2_provider_controller.rb)."""
+    """A token call is refused; `error` is OAuth's name for the reason (oauth2_provider_controller.rb)."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(description)
@@ -21,7 +21,7 @@ class TokenCallRefused(Exception):
 
 @dataclass
 class Code:
-    """What an approval gives, to be exchanged for a token once, before `until`."""
+    """What an approval gives. It can be exchanged for a token once, before `until`."""
 
     key_id: int
     user_id: int
@@ -65,7 +65,7 @@ def use_code(world: World, codes: dict[str, Code], key: DeveloperKey, value: str
 
 
 def refresh(world: World, key: DeveloperKey, refresh_token: str | None) -> Token:
-    """The same token with another value; the one before it is dead at once (access_token.rb)."""
+    """The same token with a new value; the old value stops working at once (access_token.rb)."""
     if not refresh_token:
         raise TokenCallRefused(
             "invalid_request", "You must provide the refresh_token parameter when using the refresh_token grant type"
@@ -102,7 +102,7 @@ def revoke_tokens_of(world: World, key_id: int) -> None:
 
 
 def token_of(world: World, user_id: int, text: str) -> Token:
-    """A user's own token by its id, or by its first five characters (tokens_controller.rb)."""
+    """A user's own token by its id, or by its first five characters (tokens_controller.rb). Raises NotFound."""
     for token in world.tokens.values():
         if token.user_id == user_id and (str(token.id) == text or (len(text) == 5 and token.value.startswith(text))):
             return token

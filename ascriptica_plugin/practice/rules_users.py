@@ -39,7 +39,10 @@ def create_user(
     channel: Mapping[str, str],
     revive: bool,
 ) -> User:
-    """Not idempotent, but the second request is refused as taken. `revive`: enable_sis_reactivation."""
+    """Make a user with a login. A repeated request is refused, since the login is then taken.
+
+    `revive`: a deleted login with the same SIS id comes back (enable_sis_reactivation).
+    """
     if not may(caller, "manage_user_logins"):
         raise Refused({}, 403)
     unique_id = login.get("unique_id", "").strip()
@@ -90,7 +93,7 @@ def rename(world: World, user: User, values: Mapping[str, str]) -> None:
 
 
 def change_login(world: World, caller: Token, login: Login, wish: Mapping[str, str]) -> None:
-    """PUT of a login; an empty SIS id removes it. Without the permission for SIS ids they are ignored."""
+    """Change a login; an empty SIS id removes it. Without the permission for SIS ids, they are ignored."""
     unique_id = wish.get("unique_id", login.unique_id).strip()
     sis_user_id, integration_id = login.sis_user_id, login.integration_id
     if may(caller, "manage_sis"):
@@ -116,7 +119,7 @@ def delete_login(world: World, login: Login) -> None:
 
 
 def delete_user(world: World, user: User) -> None:
-    """User#destroy: deletes the logins and enrollments too."""
+    """Delete a user, with the logins and enrollments (User#destroy)."""
     for login in world.logins_of_user[user.id]:
         delete_login(world, login)
     for row in world.rows_of(user_id=user.id):

@@ -1,4 +1,4 @@
-"""The practice Canvas put together: one WSGI app, and the server that it runs on."""
+"""Puts the practice Canvas together: one WSGI app, and the server that it runs on."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -41,8 +41,8 @@ class IdConverter(BaseConverter):
 def create_practice_canvas(data_file: Path | None = None, admin_token: str | None = None) -> Flask:
     """A practice Canvas, as a WSGI app; its world is `app.extensions["practice"]`.
 
-    With `data_file` the world is kept there: every change is written before it is answered, and the next start reads
-    it. Otherwise the world ends with the process. A new world has a few example courses.
+    With `data_file` the world is kept there: every change is written before the answer is sent, and the next start
+    reads the file. Otherwise the world ends with the process. A new world has a few example courses.
     """
     world = World(data_file, admin_token)
     if world.is_new:
@@ -53,7 +53,7 @@ def create_practice_canvas(data_file: Path | None = None, admin_token: str | Non
     app.url_map.converters["id"] = IdConverter
     app.url_map.merge_slashes = False
     traffic = Traffic(app.wsgi_app, world)
-    # Flask documents this way to add middleware; for the type checker `wsgi_app` is a method.
+    # Flask documents this way to add middleware; to the type checker `wsgi_app` is a method.
     cast(Any, app).wsgi_app = traffic
     api.mount(app, world, denied_status=lambda: traffic.options.denied_status)
     control.mount(app, world, traffic)
@@ -70,7 +70,7 @@ def create_practice_canvas(data_file: Path | None = None, admin_token: str | Non
 
 
 def serve(app: Flask, host: str, port: int) -> PracticeServer:
-    """A werkzeug server for the app that listens already; call its `serve_forever()`. Port 0: any free one (`.port`).
+    """A Werkzeug server for the app, already listening; call its `serve_forever()`. Port 0: any free one (`.port`).
 
     `shutdown()`, from another thread, also ends the connections that clients keep open.
     """

@@ -16,7 +16,7 @@ def sees_sis(caller: Token) -> bool:
 
 
 def user_json(world: World, caller: Token, user: User, site: str = "", in_list: bool = False) -> Json:
-    """lib/api/v1/user.rb. `in_list`: the short form in lists and enrollments."""
+    """A user (lib/api/v1/user.rb). `in_list`: the short form in lists and enrollments."""
     login = world.login_of(user)
     shape: Json = {
         "id": user.id,
@@ -50,7 +50,7 @@ def user_json(world: World, caller: Token, user: User, site: str = "", in_list: 
 
 
 def login_json(world: World, login: Login) -> Json:
-    """lib/api/v1/pseudonym.rb."""
+    """A login (lib/api/v1/pseudonym.rb)."""
     return {
         "id": login.id,
         "user_id": login.user_id,
@@ -65,7 +65,7 @@ def login_json(world: World, login: Login) -> Json:
 
 
 def account_json(world: World, caller: Token, account: Account) -> Json:
-    """A root account has neither parent nor root (lib/api/v1/account.rb)."""
+    """An account; a root account has neither parent nor root (lib/api/v1/account.rb)."""
     is_root = account.id == world.root_account_id
     shape: Json = {
         "id": account.id,
@@ -88,7 +88,7 @@ def account_json(world: World, caller: Token, account: Account) -> Json:
 
 
 def course_json(world: World, caller: Token, course: Course, include: list[str]) -> Json:
-    """lib/api/v1/course.rb. `include` are the parts that were asked for."""
+    """A course (lib/api/v1/course.rb). `include`: the further parts that were asked for."""
     shape: Json = {
         "id": course.id,
         "name": course.name,
@@ -134,7 +134,7 @@ def course_json(world: World, caller: Token, course: Course, include: list[str])
 
 
 def section_json(world: World, caller: Token, section: Section) -> Json:
-    """lib/api/v1/section.rb."""
+    """A section (lib/api/v1/section.rb)."""
     shape: Json = {
         "id": section.id,
         "course_id": section.course_id,
@@ -155,7 +155,7 @@ def section_json(world: World, caller: Token, section: Section) -> Json:
 
 
 def _scores(caller: Token, course: Course, row: Enrollment) -> Json:
-    """An override stands beside what was computed, and is there only if it was set (lib/api/v1/user.rb)."""
+    """An enrollment's scores. An override stands beside the computed ones, if one was set (lib/api/v1/user.rb)."""
     if not may(caller, "manage_grades", "view_all_grades", course=course):
         return {}
     kinds = ("current", "final", "unposted_current", "unposted_final")

@@ -104,12 +104,12 @@ class CallLog:
             self.in_flight -= 1
 
     def refused(self) -> None:
-        """Note that a request was refused for its cost."""
+        """Note that a request was throttled."""
         with self._lock:
             self.throttled += 1
 
     def listed(self) -> dict[str, Any]:
-        """The last requests and the numbers of all, as JSON has them."""
+        """The last calls, and the counts of all, ready for JSON."""
         with self._lock:
             return {
                 "calls": [dict(call) for call in self.last],
@@ -133,7 +133,7 @@ class Traffic:
         self.settle()
 
     def settle(self) -> None:
-        """Reset everything: no faults, default options, empty buckets, a new log without the calls that still hang."""
+        """Reset everything: no faults, default options, empty buckets, a new log without the calls still in flight."""
         self.faults.clear()
         self.calls = CallLog()
         self.options = Options()
@@ -177,7 +177,7 @@ class Traffic:
             try:
                 response = self._answered(environ, method, path)
             finally:
-                # The whole time of a request counts as its cost, which is the most that Canvas could charge.
+                # The whole latency of a request counts as its cost: the most that Canvas could charge.
                 more = COST_OF_OAUTH if path == OAUTH else 0
                 with self._bucket_lock:
                     remaining = throttle.hwm - bucket.pour(self.options.latency_seconds + more - UP_FRONT_COST)

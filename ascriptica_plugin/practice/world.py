@@ -1,4 +1,4 @@
-"""The practice world: its rows, the indexes that find them, and its file. Canvas's rules are in `rules.py`; no HTTP.
+"""The practice world: its rows, the indexes that find them, and its file. Canvas's rules are in `rules_*.py`; no HTTP.
 
 Code that reads or changes the world holds `lock`, and never sleeps while it does.
 """
@@ -57,8 +57,8 @@ KINDS = {
 class World:
     """Everything the practice Canvas knows.
 
-    One sequence numbers all rows and never starts again, so an id of the wrong kind, or of an earlier world, is not
-    found, instead of being another row's. Only a restored snapshot gives ids out again.
+    All rows are numbered from one sequence, which never starts again. So an id of the wrong kind, or of an earlier
+    world, leads to no row instead of a wrong one. Only a restored snapshot gives ids out again.
     """
 
     def __init__(self, data_file: Path | None = None, admin_token: str | None = None) -> None:
@@ -114,7 +114,7 @@ class World:
         return self.next_id - 1
 
     def mail(self, user: User) -> None:
-        """Send the user the link by which they choose a password: nobody is mailed, the page shows it."""
+        """Count a mail with the link to choose a password. Nothing is really sent: the page shows the link."""
         self.mails += 1
         self.letters.appendleft((user.email or "", user.confirmation_code or ""))
 
@@ -181,7 +181,7 @@ class World:
         return section
 
     def default_section(self, course: Course) -> Section:
-        """The course's default section, created if it is missing (app/models/course.rb)."""
+        """The course's default section, made if it is missing (app/models/course.rb)."""
         for section in self.sections_of_course[course.id]:
             if section.default_section and section.workflow_state == "active":
                 return section
@@ -207,15 +207,15 @@ class World:
         return [self.users[number] for number in dict.fromkeys(row.user_id for row in teaching)]
 
     def in_order(self, rows: Iterable[Enrollment]) -> list[tuple[SortKey, Enrollment]]:
-        """Enrollments as Canvas lists them: by type, the person's sortable name, and id."""
+        """Enrollments in the order in which Canvas lists them: by type, the person's sortable name, and id."""
         return sorted(
             (((row.type, self.users[row.user_id].sortable_name.lower(), row.id), row) for row in rows),
             key=itemgetter(0),
         )
 
     def roster(self, course_id: int) -> list[tuple[SortKey, Enrollment]]:
-        """All enrollments of a course, `in_order`. Kept until one is added or moved or somebody's name changes, because
-        clients read page after page of a large course."""
+        """All enrollments of a course, `in_order`. The list is kept until one is added or moved, or somebody's name
+        changes, because clients read a large course page by page."""
         if course_id not in self._rosters:
             self._rosters[course_id] = self.in_order(self.enrollments_of_course[course_id].values())
         return self._rosters[course_id]
@@ -235,7 +235,7 @@ class World:
         self._rosters: dict[int, list[tuple[SortKey, Enrollment]]] = {}
 
     def index_user(self, user: User) -> None:
-        """Let searches find the user by their present name and logins."""
+        """Let searches find the user by their current name, emails and logins."""
         logins = self.logins_of_user[user.id]
         parts = [
             user.name,
@@ -248,7 +248,8 @@ class World:
             self._rosters.pop(row.course_id, None)
 
     def index_login(self, login: Login) -> None:
-        """Names are unique, ignoring case, among logins not deleted; SIS ids among all (models/pseudonym.rb)."""
+        """Let the login be found. Names are unique, ignoring case, among logins that are not deleted; SIS ids among all
+        (models/pseudonym.rb)."""
         if login.workflow_state != "deleted":
             self.login_by_unique_id[login.unique_id.lower()] = login
         if login.sis_user_id:
@@ -305,8 +306,8 @@ class World:
         self.snapshot = json.dumps(self._kept())
 
     def restore_snapshot(self) -> None:
-        """The world as it was at the snapshot, as after a restored backup: ids are given out again. Raises ValueError
-        if there is no snapshot."""
+        """Bring the world back as it was at the snapshot. As after a restored backup, ids are given out again. Raises
+        ValueError if there is no snapshot."""
         if self.snapshot is None:
             raise ValueError("there is no snapshot")
         self._restore(json.loads(self.snapshot))

@@ -1,4 +1,4 @@
-"""HTTP set-up of the stand-alone site: its address, proxies in front of it, cookie, headers of every response."""
+"""HTTP set-up of the stand-alone site: its address, the proxies in front of it, its cookie, the headers it sends."""
 
 import hashlib
 import logging
@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
     """
     values = config.read(app.config, config.SITE)
     if count := values["ASCRIPTICA_PROXIES"]:
-        # Flask's own way to put a middleware before the application; to a type checker a method is none to assign to.
+        # Flask documents this way to add middleware; to the type checker `wsgi_app` is a method.
         cast(Any, app).wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
     else:
         app.before_request(_warning_of_proxies())
@@ -74,7 +74,7 @@ def forgotten_proxy(app: Flask) -> str | None:
 
 
 def _warning_of_proxies() -> Callable[[], None]:
-    """A request hook that warns once in each process: every further warning would say the same."""
+    """A request hook that warns once in each process; further warnings would say nothing new."""
     first = threading.Lock()
 
     def warn() -> None:

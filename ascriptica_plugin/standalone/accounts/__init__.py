@@ -117,7 +117,7 @@ def correct_person(key: str, name: str, email: str) -> str | None:
 
     A new email needs the administrator's password first: somebody who finds a signed-in browser could otherwise have a
     link for a new password sent to their own address. Raises ValueError with a sentence where the email can't be used,
-    and for one's own. Returns a sentence where no mail about it goes to the old address.
+    and where administrators would change their own. Returns a sentence where no mail about it goes to the old address.
     """
     account = accounts.account_of(session(), key)
     if account is None:
@@ -148,7 +148,7 @@ def _ask_to_sign_in(error: HTTPException) -> ResponseReturnValue:
 
 
 def _lead_to_second_step() -> ResponseReturnValue | None:
-    """Redirect an administrator who needs a second step from the office's pages to setting it up."""
+    """Redirect an administrator who has to set up a second step from the office's pages to the page for that."""
     view = current_app.view_functions.get(request.endpoint or "")
     if getattr(view, "guard", "") != "administrators":
         return None

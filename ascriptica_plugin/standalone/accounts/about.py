@@ -1,4 +1,4 @@
-"""Sign-ins for the office's pages and for a person's export; the plugin uses it as `sign_ins`."""
+"""What the office's pages and a person's export show about sign-ins; the plugin uses it as `sign_ins`."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class SignIns:
     """See `extension.SignIns`."""
 
     def waiting(self, session: Session, words: str = "", email: str | None = None) -> list[SignUp]:
-        """The sign-ups that nobody has confirmed; with these words, or with this email."""
+        """The sign-ups that are not confirmed yet: those with all of the words, or with this email."""
         return sign_ups.waiting(session, words, email)
 
     def shown_with(self, session: Session, participant: Participant) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class SignIns:
         forgetting.forget_emails(session, emails)
 
     def held_on(self, session: Session, participant: Participant) -> dict[str, Any] | None:
-        """What we hold about somebody's sign-in, for the export of their data; None: they have none."""
+        """What we hold about somebody's sign-in, for the export of their data; None if they have no sign-in."""
         account = accounts.account_of(session, participant.key)
         if account is None:
             return None

@@ -1,7 +1,7 @@
 """Sign-ins: the account, its email, password and role, and its end. The rules only; no Flask, never commits.
 
-An account needs proof of its email: it begins when somebody opens the link that was sent there, and knows the password
-chosen at sign-up.
+An account needs proof of its email: it begins when somebody opens the link that was sent there, and enters the password
+that was chosen at sign-up.
 """
 
 from datetime import datetime
@@ -32,7 +32,7 @@ def add_account(
 ) -> Account:
     """Make a sign-in that counts as confirmed, and its participant, as `confirm` does.
 
-    Raises ValueError with a sentence where the email already has one.
+    Raises ValueError with a sentence where the email already has a sign-in.
     """
     account = make_account(session, email, name, passwords.hash_of(password), admin)
     adopt_participant(session, account, now, activity.US, mark("made a sign-in"))
@@ -44,8 +44,8 @@ def correct_account(
 ) -> bool:
     """Give the account this name and email. Returns whether the email changed.
 
-    If so all its sessions and links end, and the old email gets a mail. `by` is the email of the person who does it.
-    Raises ValueError with a sentence where another account has the email.
+    If it did, all sessions and links of the account end, and with `by_mail` the old email gets a mail. `by` is the
+    email of the person who does it. Raises ValueError with a sentence where another account has the email.
     """
     hold(session, account.id)
     before = account.email
@@ -66,8 +66,8 @@ def correct_account(
 def notify_owner(session: Session, account: Account, email: str, now: datetime, by: str, kind: str) -> None:
     """Queue a mail to the owner's email about what `by` did with the account.
 
-    The mail is in the language of the page if the owner did it, else in the one in which the owner last registered, or
-    in the site's if they never did.
+    The mail is in the language of the page if the owner did it, else in the language in which the owner last
+    registered, or in the site's if they never registered.
     """
     key = person_of(account).key
     theirs = spoken() if by == email else session.scalar(select(Participant.language).where(Participant.key == key))
@@ -78,7 +78,7 @@ def notify_owner(session: Session, account: Account, email: str, now: datetime, 
 def ask_for_email(session: Session, account: Account, email: str, now: datetime) -> None:
     """Send a link to the new email that confirms it, and a mail about it to the old one.
 
-    The caller holds the account. Earlier requests are cancelled.
+    The caller holds the account. Earlier requests for another email are cancelled.
     """
     for table in (OneTimeLink, Mail):
         change(session, delete(table).where(table.account_id == account.id, table.email.is_not(None)))
@@ -95,7 +95,7 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
     Raises LinkUnusable, also for another account's link, and ValueError as `correct_account` does.
     """
     begin_writing(session)
-    # The participant before the account, as the office's corrections do.
+    # Lock the participant before the account, as the office's corrections do.
     key = person_of(session.get_one(Account, account_id)).key
     participant = session.scalar(select(Participant).where(Participant.key == key).with_for_update())
     account = hold(session, account_id)
@@ -121,7 +121,8 @@ def _hold_with_administrators(session: Session, account_id: int) -> tuple[Accoun
     """The account, locked with all administrators' accounts, and whether it is the last administrator's.
 
     All are locked, since two administrators who remove each other at the same time would leave none. They are locked in
-    the order of their ids, so that transactions can't deadlock; a caller must not hold another account before.
+    the order of their ids, so that transactions can't deadlock; for the same reason a caller must not hold an account
+    already.
     """
     begin_writing(session)
     which = select(Account).where(or_(Account.is_admin, Account.id == account_id)).order_by(Account.id)
@@ -131,7 +132,7 @@ def _hold_with_administrators(session: Session, account_id: int) -> tuple[Accoun
 
 
 def set_role(session: Session, account_id: int, is_admin: bool, now: datetime, by: str, *, by_mail: bool) -> bool:
-    """Give or remove the administrator's role. Returns whether that changed anything; if so all its sessions end.
+    """Give or remove the administrator's role. Returns whether that changed anything; if so, all sessions end.
 
     `by` is the person who did it, for the activity log. Raises ValueError with a sentence for the last administrator,
     LookupError where there is no such account.
@@ -168,7 +169,7 @@ def make_account(session: Session, email: str, name: str, password_hash: str, ad
 
 def account_with(session: Session, email: str) -> Account | None:
     """The account with this email in any spelling, and its second step."""
-    # Older accounts were stored in any spelling, and two may share a mailbox: each is found as it is stored.
+    # Older accounts were stored in any spelling, and two may share a mailbox: each is found in the spelling stored.
     kept = email.strip().lower()
     either = select(Account).where(Account.email.in_({kept, as_compared(email)}))
     return session.scalar(either.options(joinedload(Account.second_step)).order_by(Account.email != kept).limit(1))
@@ -214,7 +215,7 @@ def account_of(session: Session, key: str | None) -> Account | None:
 
 
 def adopt_participant(session: Session, account: Account, now: datetime, by: str, what: str) -> None:
-    """Give the account the only participant whom the office entered with its email, else a new one."""
+    """Give the account the participant whom the office entered with its email, if there is just one; else a new one."""
     person = person_of(account)
     same_email = people.by_email(session, [account.email]).get(account.email, [])
     words = None
@@ -236,7 +237,7 @@ def new_password_by_link(session: Session, token: str, password_hash: str, now: 
     """Give the account of this link a new password. Raises LinkUnusable."""
     begin_writing(session)
     number = find_link(session, token, now).account_id
-    # Before the link, in the order of `change_password`.
+    # Lock the account before its link, as `change_password` does.
     account = hold(session, number) if number else None
     if account is None:
         raise LinkUnusable

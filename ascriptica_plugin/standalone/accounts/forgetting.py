@@ -1,4 +1,4 @@
-"""Deletes expired sessions, links and sign-ups, and what was sent to an email that is erased. Never commits."""
+"""Deletes expired sessions, links and sign-ups, and the sign-ups and mails of an erased email. Never commits."""
 
 from datetime import datetime
 

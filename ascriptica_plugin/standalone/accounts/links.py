@@ -54,7 +54,7 @@ def use_up(session: Session, token: str, now: datetime, *, for_email: bool = Fal
 
 
 def end_links(session: Session, account: Account) -> None:
-    """Delete the account's links, and the waiting mails that would bring one."""
+    """Delete the account's links, and the waiting mails that would contain one."""
     for table in (OneTimeLink, Mail):
         change(session, delete(table).where(table.account_id == account.id))
 

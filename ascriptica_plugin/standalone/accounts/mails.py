@@ -85,8 +85,8 @@ TEXTS: Marked[dict[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes the mails about sign-ins. `page` makes the address of one of our pages from its name and values,
-    `of_office` writes all other mails, `language` is that of mails that no page has queued."""
+    """Writes the mails about sign-ins. `page` makes the address of one of our pages from its name and values.
+    `of_office` writes all other mails. `language` is the language of mails that no page has queued."""
 
     address: str
     language: str
@@ -105,7 +105,7 @@ class Writer:
         if kind == "new_email" and accounts.account_with(session, mail.email):
             kind = "email_taken"
         subject, text = TEXTS[kind]
-        # A mail without a link always goes out: somebody who changes the email must not keep it from the old address.
+        # A mail without a link always goes out: changing the email again must not keep it from the old address.
         link = self._link(session, mail, now) if "{link}" in text else ""
         if link is None:
             return None

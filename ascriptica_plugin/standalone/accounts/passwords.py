@@ -1,4 +1,4 @@
-"""Passwords: which are allowed, and how they are hashed. Knows neither Flask nor the tables."""
+"""Passwords: which are allowed, and how they are hashed. Uses neither Flask nor the tables."""
 
 import functools
 import hashlib
@@ -18,8 +18,8 @@ GUESSES = 10**9
 """The fewest guesses that a password must take, as zxcvbn counts.
 
 One core needs five years to compute this many of our hashes. Of the 1,717 most common leaked passwords that are long
-enough, this refuses 91 of 100; of millions that leaked once, half, where 10**8 would refuse a third. 10**10 would also
-refuse six of 100 passwords of ten random letters and digits.
+enough, this refuses 91 in 100. Of millions that leaked once, it refuses half; 10**8 would refuse a third. 10**10 would
+also refuse six in 100 passwords of ten random letters and digits.
 """
 
 JUDGED = 24
@@ -45,7 +45,7 @@ def _hash(password: str, method_and_salt: str) -> str:
 
 
 def fits(password: str, kept: str | None) -> bool:
-    """Whether the password matches the hash. Without a hash it never does, and takes as long."""
+    """Whether the password matches the hash. Without a hash it never does, but checking takes as long."""
     right = check_password_hash(kept or _nobodys(), _normal(password))
     return right and bool(kept)
 
@@ -70,9 +70,9 @@ def is_outdated(kept: str) -> bool:
 def check(password: str, *own_words: str) -> None:
     """Raise ValueError, whose text is a sentence, for a password that is too short, too long or easy to guess.
 
-    Easy to guess are common passwords; those made of common words, names, dates, rows of keys and repetitions; those
-    with very few different characters; and those with little besides `own_words`, the person's name and email, which a
-    stranger would try first.
+    These are easy to guess: common passwords; those made of common words, names, dates, rows of keys and repetitions;
+    those with very few different characters; and those with little besides `own_words`, the person's name and email,
+    which a stranger would try first.
     """
     password = _normal(password)
     if not SHORTEST <= len(password) <= LONGEST:
@@ -90,7 +90,8 @@ def check(password: str, *own_words: str) -> None:
 def _beyond(password: str, own_words: tuple[str, ...]) -> str:
     """What is left of the password without the person's own words.
 
-    zxcvbn's own option for such words rates a password of several of them too high: it accepts a full name and a year.
+    zxcvbn has an option for such words, but rates a password of several of them too high: it accepts a full name and a
+    year.
     """
     parts = {part for word in ("ascriptica", "canvas", *own_words) for part in _GAPS.split(word[:300])}
     longest_first = sorted((part for part in parts if len(part) > 2), key=len, reverse=True)
@@ -99,7 +100,7 @@ def _beyond(password: str, own_words: tuple[str, ...]) -> str:
 
 def _normal(password: str) -> str:
     """One form of the password, since keyboards type the same letters as different characters."""
-    # Normalizing many combining marks takes time with the square of their number; no password of ours is so long.
+    # Normalizing takes time that grows with the square of the combining marks; no password of ours is so long.
     return password if len(password) > 4 * LONGEST else unicodedata.normalize("NFKC", password)
 
 

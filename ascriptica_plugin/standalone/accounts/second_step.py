@@ -68,7 +68,7 @@ def turn_on(
 
 
 def accept(session: Session, account: Account, code: str, keys: MultiFernet, now: datetime) -> bool:
-    """Whether this is an unused code of the account; it is used up from now on. Raises Unreadable."""
+    """Whether this is an unused code of the account; if so, this uses it up. Raises Unreadable."""
     held = session.get_one(SecondStep, account.id, populate_existing=True)
     secret = held.secret.open(keys)
     if secret is None:
@@ -97,7 +97,7 @@ def _changed(session: Session, account: Account, now: datetime, by: str, what: s
 
 
 def _step_of(secret: str, code: str, now: datetime) -> int | None:
-    """The time step of this code, among those that are valid now."""
+    """The time step of this code; None if the code is not valid now."""
     try:
         return pyotp.TOTP(secret).verify_and_get_timecode(code, for_time=now, valid_window=CLOCKS_DIFFER)
     except pyotp.OTPVerificationError:

@@ -1,4 +1,4 @@
-"""Sessions: who is signed in on which browser, or has only given the password. Tokens are stored as hashes."""
+"""Sessions: who is signed in on which browser, or has given only the password there. Tokens are stored as hashes."""
 
 import secrets
 from datetime import datetime
@@ -15,8 +15,8 @@ from .tables import Account, AccountSession, FirstStep
 def hold(session: Session, account_id: int) -> Account | None:
     """Lock the account's row, and return the account as it is now.
 
-    Lock it to begin a session or to end all of them: otherwise a session could begin with a password that is being
-    replaced.
+    Hold the account to begin a session or to end all of them: otherwise a session could begin with a password that is
+    just being replaced.
     """
     begin_writing(session)
     held = select(Account).where(Account.id == account_id).with_for_update()
@@ -71,7 +71,7 @@ def sessions_of(session: Session, account_id: int, now: datetime) -> list[Accoun
 
 
 def is_with(one: AccountSession, token: str) -> bool:
-    """Whether it is the session with this token."""
+    """Whether this is the session with the token."""
     return one.token_hash == hash_of(token)
 
 
@@ -115,5 +115,5 @@ def owner_of_first_step(session: Session, token: str, now: datetime) -> Account 
 
 
 def end_first_step(session: Session, token: str) -> None:
-    """End the wait for the code."""
+    """Stop waiting for the code on this browser."""
     change(session, delete(FirstStep).where(FirstStep.token_hash == hash_of(token)))

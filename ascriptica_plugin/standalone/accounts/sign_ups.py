@@ -23,7 +23,7 @@ def sign_up(
 ) -> None:
     """Keep a sign-up until a link confirms it. Where the email has an account, its owner only gets a mail.
 
-    Over the allowance of mails none is sent: an earlier link to the email works for this sign-up too.
+    Once the allowance of mails is used up, none is sent: an earlier link to the email works for this sign-up too.
     """
     begin_writing(session)
     email = as_compared(email)
@@ -59,9 +59,9 @@ def confirmed_by(session: Session, sign_up: SignUp) -> list[SignUp]:
 
 
 def confirm(session: Session, token: str, password_hash: str, now: datetime) -> Account:
-    """Make the account of the sign-up with this password, by a link that was sent to its email.
+    """Make the account of the sign-up with this password. The link proves its email.
 
-    A participant whom the office entered with this email becomes the owner's. Raises LinkUnusable.
+    A participant whom the office entered with this email then belongs to the account. Raises LinkUnusable.
     """
     begin_writing(session)
     link = find_link(session, token, now)

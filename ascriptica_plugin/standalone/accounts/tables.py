@@ -10,7 +10,7 @@ from ...tables.columns import Base, Sealed, SealedColumn
 
 
 class Account(Base):
-    """A sign-in whose owner has confirmed the email. `email` is spelled as `emails.as_compared`."""
+    """A sign-in whose owner has confirmed the email. `email` is stored as `emails.as_compared` spells it."""
 
     __tablename__ = "ascriptica_account"
 
@@ -43,7 +43,7 @@ class SecondStep(Base):
 
 
 class FirstStep(Base):
-    """A browser on which the account's password was given, but not yet the code. It gives no other access."""
+    """A browser where the account's password was given, but not yet the code. It may only enter the code."""
 
     __tablename__ = "ascriptica_first_step"
 

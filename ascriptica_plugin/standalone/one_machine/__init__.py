@@ -1,8 +1,8 @@
 """Everything on one machine: what `python wsgi.py` runs.
 
 One process starts the others, restarts those that die, and ends them all. It does no other work: the web pages, the
-worker, the queue's server and the practice Canvas are commands that an operator could type. What has to be kept is in
-`instance/`, which only its owner can read.
+worker, the queue's server and the practice Canvas are commands that an operator could type. Everything that has to be
+kept is in `instance/`, which only its owner can read.
 """
 
 import http.client
@@ -156,7 +156,7 @@ def _reachable(listener: socket.socket) -> tuple[str, int]:
 
 
 def _answers(name: str, port: int) -> bool:
-    """Whether a server says that it is healthy, or has no page that says so."""
+    """Whether a server answers that it is healthy, or that it has no page for that (404)."""
     connection = http.client.HTTPConnection(name, port, timeout=pauses.HEALTH_SECONDS)
     try:
         connection.request("GET", "/healthz")

@@ -65,10 +65,13 @@ class Children:
         self._start(child)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Keep the processes running until the condition holds or time is up; whether it held. May raise Stopped."""
+        """Keep the processes running until the condition holds or time is up. Returns whether it held.
+
+        Raises Stopped if this process is asked to end.
+        """
         until = None if seconds is None else time.monotonic() + seconds
         while until is None or time.monotonic() < until:
-            # While we fork nothing is raised, and Python drops exceptions in finalizers.
+            # The handler raises nothing while we fork, and Python drops what is raised in a finalizer.
             if self.stopping:
                 raise Stopped
             for child in self._children:
@@ -79,7 +82,7 @@ class Children:
         return False
 
     def end(self) -> None:
-        """End them all, those that others depend on last. Those that are too slow are killed."""
+        """End all processes, last those that others depend on. Those that are too slow are killed."""
         for last in (False, True):
             ending = [it.process for it in self._children if it.process is not None and it.ends_last == last]
             until = time.monotonic() + pauses.CHILD_END_SECONDS
@@ -104,8 +107,8 @@ class Children:
         # The death signal is bound to the thread that forked. There is only this one, so forking is safe too.
         self.forking = True
         try:
-            # Both rules fire on every process that is started without a shell, as the safe way is: they ask to look at
-            # the command. This one is a list that this package puts together, and its program is Python or Valkey.
+            # Both rules fire on every process that is started without a shell, although that is the safe way: somebody
+            # should look at the command. This one is a list that this package makes; its program is Python or Valkey.
             child.process = subprocess.Popen(  # noqa: S603  # nosec B603
                 child.command,
                 cwd=self.folder,

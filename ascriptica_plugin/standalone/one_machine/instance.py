@@ -66,7 +66,7 @@ class Instance:
             os.environ["REDIS_URL"] = self._kept["REDIS_URL"] = own_queue
 
     def _take_lock(self) -> int:
-        """Hold the lock for as long as the file is open, so until this process ends: nobody closes the descriptor."""
+        """Take the lock. Nobody closes its file, so it is held until this process ends."""
         lock = os.open(self.folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,7 +142,7 @@ class Instance:
         return password_of(json.loads(self.practice_file.read_text(encoding="utf-8"))["admin_token"])
 
     def keep_sign_ins(self, passwords: dict[str, str]) -> None:
-        """Keep the passwords of the example sign-ins, by email, in a file that only its owner reads."""
+        """Keep the passwords of the example sign-ins, by email, in a file that only its owner can read."""
         _write(self.folder / "sign-ins.txt", "".join(f"{email} {word}\n" for email, word in passwords.items()))
 
     def sign_ins(self, session: Session) -> dict[str, str]:

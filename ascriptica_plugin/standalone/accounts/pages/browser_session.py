@@ -1,4 +1,4 @@
-"""The session of a browser: begins, renews and ends it, and leads to the page that was wanted."""
+"""Begins, renews and ends a browser's session, and leads to the page that was wanted."""
 
 import logging
 import re
@@ -34,10 +34,10 @@ SYSTEMS = [
     ("Mac", "Macintosh"),
     ("Linux", "Linux"),
 ]
-"""Names, and what shows them in a User-Agent. The first match counts, since they claim to be each other."""
+"""Names, and what shows them in a User-Agent. The first match counts, since browsers claim to be each other."""
 
 
-# Each commits before the cookie changes: where that fails, the browser keeps the session that it had.
+# Each of these commits before the cookie changes: if the commit fails, the browser keeps the session that it had.
 
 
 def begin(account: Account, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Checks passwords and codes, as often as they may be tried. Tries count for the one who makes them."""
+"""Checks passwords and codes, as often as they may be tried. A try counts for the person who makes it."""
 
 import logging
 import math
@@ -41,9 +41,9 @@ def apart(whose: str, account: Account | None) -> str:
 
 
 def guesses(email: str, account: Account | None) -> list[Try]:
-    """What a password given when signing in uses up, whether or not the email has an account.
+    """The tries that a password entered at sign-in uses up, whether or not the email has an account.
 
-    It is counted for the current password: a new one starts all counts again.
+    They are counted for the current password: after a new password, all counts start again.
     """
     whose, address = account.password_hash if account else email, visitor()
     if (here := apart(whose, account)) != whose:
@@ -53,9 +53,9 @@ def guesses(email: str, account: Account | None) -> list[Try]:
 
 
 def forgive(tries: list[Try]) -> None:
-    """Give back the tries of a right password: this one, and the wrong ones before it of the same person.
+    """Give back the tries after a right password: its own, and those of the same person's wrong ones before it.
 
-    In the order in which they were taken, so that two who sign in at once can't deadlock.
+    They go back in the order in which they were taken, so that two people who sign in at once can't deadlock.
     """
     for allowance, subject in tries:
         give = allowances.give_all_back if allowance is WRONG_PASSWORDS else allowances.give_back
@@ -63,7 +63,7 @@ def forgive(tries: list[Try]) -> None:
 
 
 def wait_for(now: datetime, *wanted: Try) -> float:
-    """Take one of each, and commit, so that simultaneous tries count. Returns how many seconds to wait, or 0."""
+    """Take one try of each, and commit, so that simultaneous tries count. Returns how many seconds to wait, or 0."""
     begin_writing(session())
     for allowance, subject in wanted:
         if wait := allowances.take(session(), allowance, subject, now):
@@ -74,7 +74,7 @@ def wait_for(now: datetime, *wanted: Try) -> float:
 
 
 def too_many(form: Form, template: str, wait: float, remedy: str = "", **values: Any) -> ResponseReturnValue:
-    """Show the page again, and how long to wait."""
+    """Show the page again, with how long to wait."""
     minutes = math.ceil(wait / 60)
     if minutes == 1:
         said = t("That was tried too often. Wait a minute, then try again.")
@@ -105,7 +105,7 @@ def unless_right(
         return None
     session().rollback()
     if right:
-        # The other one of a double click has renewed the session meanwhile: its cookie must stay as it is.
+        # The first request of a double click has renewed the session meanwhile: its cookie must stay as it is.
         g.ascriptica_keeps_cookie = True
         password.errors = [t("This was sent twice, and the first one counted. Check whether it is done.")]
     else:
@@ -120,7 +120,7 @@ def still_with(account_id: int, password_hash: str | None) -> Account | None:
 
 
 def codes_here() -> str:
-    """Whose codes to count while signed in, apart from those entered when signing in."""
+    """Whose codes to count while somebody is signed in; those entered when signing in are counted apart."""
     return f"account {current_user.id} signed in"
 
 

@@ -33,7 +33,7 @@ TEMPLATE = "ascriptica/confirmation.html"
 
 
 def demand_confirmation() -> None:
-    """Return only where the password was given within ten minutes; else end the request with the page that asks for it.
+    """Return only if the password was given within ten minutes; else end the request with the page that asks for it.
 
     Nothing that the request did is kept. The page contains what was sent, and sends it again after the right password.
     """
@@ -44,7 +44,7 @@ def demand_confirmation() -> None:
 
 
 def after_confirmation(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
-    """Decorator: the view runs only within ten minutes of the password; others are asked for it first."""
+    """Decorator: the view runs only within ten minutes of the password; after that, the page asks for it first."""
 
     @functools.wraps(view)
     def guarded(**kwargs: Any) -> ResponseReturnValue:
@@ -63,7 +63,7 @@ def confirm_session(person: Person) -> ResponseReturnValue:
     if form.validate():
         if refusal := unless_right(form.password, form, TEMPLATE, now, **_values(to)):
             return refusal
-        # Only now, so that somebody who finds a signed-in browser uses up no tries of codes.
+        # Only now, so that somebody who finds a signed-in browser uses up no tries for codes.
         if takes_code and (wait := wait_for(now, (WRONG_CODES, codes_here()))):
             renew()
             return too_many(form, TEMPLATE, wait, **_values(to))

@@ -1,8 +1,8 @@
-"""Browsers that an account knows, since it was signed in on them: there a stranger's guesses don't lock the owner out.
+"""Browsers that an account knows, since its owner signed in there: strangers' guesses don't lock the owner out of them.
 
 The cookie gives no access. It is signed with the app's key for the account and its current password and second step:
-once either changes, every browser is unknown, so somebody who signed in before has no allowance of their own. After
-OWASP's "Slow Down Online Guessing Attacks with Device Cookies".
+once either changes, every browser is unknown, so somebody who signed in before has no allowance of their own. This
+follows OWASP's "Slow Down Online Guessing Attacks with Device Cookies".
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from ....shared import config, pauses
 from ..tables import Account
 
 MOST = 5
-"""How many accounts can know one browser; a header has little room for more."""
+"""How many accounts can know one browser; more would hardly fit into a header."""
 
 
 def known(account: Account | None) -> str | None:

@@ -83,7 +83,7 @@ def give_code() -> ResponseReturnValue:
     account = sessions.owner_of_first_step(session(), token, now)
     number, email = (account.id, account.email) if account else (0, "")
     if account and form.validate_on_submit():
-        # Counted for the account, not its password: a new one gives no more tries to somebody who reads its mail.
+        # Counted for the account, not its password: a new password gives no more tries to a reader of the owner's mail.
         whose = apart(f"account {number}", account)
         if wait := wait_for(now, (WRONG_CODES, whose)):
             return too_many(form, "ascriptica/code.html", wait, email=email)
@@ -164,7 +164,7 @@ def forgotten_password() -> ResponseReturnValue:
             remedy = t("If you already have a mail from us, its link still works.")
             return too_many(form, "ascriptica/forgotten_password.html", wait, remedy, by_mail=True)
         begin_writing(session())
-        # The worker looks for the account: done here, the response's time would show whether there is one.
+        # The worker looks for the account: if this view did, the response's time would show whether there is one.
         mail.send(session(), now, "password", email)
         session().commit()
         _come_back_later(own_path(request.args.get("next")))
@@ -181,7 +181,7 @@ def password_asked() -> ResponseReturnValue:
 
 
 def _come_back_later(wanted: str) -> None:
-    """Have the link for a new password lead to this page afterwards, in the browser where it was asked for."""
+    """Remember the page that the link for a new password leads to, in the browser where it was asked for."""
     cookie["wanted"] = wanted[:500]
 
 
@@ -199,7 +199,7 @@ def use_link(token: str) -> ResponseReturnValue:
         session().rollback()
         answer = show("ascriptica/link_is_over.html", by_mail=by_mail()), 410
     response = current_app.make_response(answer)
-    # No Referer may carry the token. Not no-referrer: over https Flask-WTF asks where a form comes from.
+    # No Referer may carry the token. Not no-referrer: over https Flask-WTF checks the Referer of a form.
     response.headers["Referrer-Policy"] = "strict-origin"
     return response
 

@@ -61,7 +61,7 @@ class SignInForm(Form):
 
 
 class SignUpForm(EmailForm):
-    """Its fields stand in the order of the page, as the list of errors at its top does."""
+    """Its fields are in the order of the page, so that the list of errors at its top is too."""
 
     name = StringField(
         mark("Name"),
@@ -77,7 +77,7 @@ class SignUpForm(EmailForm):
     password = NewPasswordField(mark("Password"))
 
     def own_words(self) -> list[str]:
-        """Words that are no password for this person."""
+        """Words that this person's password must not be made of."""
         return [self.name.data or "", self.email.data or ""]
 
 
@@ -98,12 +98,12 @@ class NewPasswordForm(Form):
         super().__init__(**kwargs)
 
     def own_words(self) -> tuple[str, ...]:
-        """Words that are no password for this person."""
+        """Words that this person's password must not be made of."""
         return self._own_words
 
 
 class ChangePasswordForm(NewPasswordForm):
-    """Its fields stand in the order of the page, as the list of errors at its top does."""
+    """Its fields are in the order of the page, so that the list of errors at its top is too."""
 
     old_password = PasswordField(
         mark("Current password"), validators=[InputRequired(mark("Enter your current password."))]

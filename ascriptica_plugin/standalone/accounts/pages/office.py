@@ -1,4 +1,4 @@
-"""The office's buttons for the sign-ins of others. All of them need the password given within ten minutes."""
+"""The office's buttons for the sign-ins of others. All need the administrator's password, given within ten minutes."""
 
 from flask import abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue

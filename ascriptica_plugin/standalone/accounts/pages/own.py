@@ -64,7 +64,7 @@ def own_sessions(person: Person) -> ResponseReturnValue:
     form, now = OwnPasswordForm(), clock.utc_now()
     found = sessions_of(session(), current_user.id, now)
     for one in found:
-        # Keep them as they were: each may end while the password is checked.
+        # Keep the rows as they were: each session may end while the password is checked.
         session().expunge(one)
     here = [one for one in found if is_with(one, current_user.token)]
     others = [one for one in found if one not in here]
@@ -89,7 +89,7 @@ def own_sessions(person: Person) -> ResponseReturnValue:
 @blueprint.route("/my/second-step", methods=["GET", "POST"])
 @for_participants
 def own_second_step(person: Person) -> ResponseReturnValue:
-    """Turn the second step off, or set it up: the password shows a key for the app, then a code confirms it."""
+    """Turn the second step off, or set it up: the password leads to a key for the app, then a code confirms it."""
     now = clock.utc_now()
     if current_user.second_step:
         return _turn_off(now)
@@ -142,7 +142,7 @@ def _turn_off(now: datetime) -> ResponseReturnValue:
     if form.validate_on_submit():
         if refusal := unless_right(form.password, form, template, now, **values):
             return refusal
-        # Only now, so that somebody who finds a signed-in browser uses up no tries of codes.
+        # Only now, so that somebody who finds a signed-in browser uses up no tries for codes.
         if wait := wait_for(now, (WRONG_CODES, codes_here())):
             renew()
             return too_many(form, template, wait, **values)
