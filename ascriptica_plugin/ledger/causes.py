@@ -60,15 +60,16 @@ CAUSES: Marked[dict[str, Cause]] = {
     "canvas_down": Cause(
         "Canvas is not answering",
         "Canvas not answering",
-        "{detail} You need not act: people can still register, and everything that waits is sent when Canvas is back.",
+        "{detail} You don't have to do anything: people can still register, and everything that waits is sent when "
+        "Canvas is back.",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
         by_office=False,
     ),
     "takes_no_changes": Cause(
         "Canvas takes no changes at the moment",
         "Canvas takes no changes",
-        "Canvas can be read, but carries out no changes: {detail} You need not act: people can still register, and "
-        "everything that waits is sent when Canvas takes changes again.",
+        "Canvas can be read, but carries out no changes: {detail} You don't have to do anything: people can still "
+        "register, and everything that waits is sent when Canvas takes changes again.",
         "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
         by_office=False,
     ),
@@ -82,7 +83,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "throttled": Cause(
         "Canvas asks us to slow down",
         "Canvas is busy",
-        "Canvas is busy at the moment. You need not act: everything is being sent, as fast as Canvas allows.",
+        "Canvas is busy at the moment. You don't have to do anything: everything is being sent, as fast as Canvas "
+        "allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
         by_office=False,
     ),
@@ -239,7 +241,8 @@ CAUSES: Marked[dict[str, Cause]] = {
     "found_there": Cause(
         "Was enrolled in Canvas before registering here",
         "enrolled before us",
-        "This enrollment was there before us, so a withdrawal does not remove it. Decide whether it stays.",
+        "This enrollment existed before the registration here, so a withdrawal does not remove it. Decide whether it "
+        "stays.",
         "You have withdrawn. You were in the Canvas course before; the office decides whether you stay in it.",
         heals_itself=False,
         of_one=True,

@@ -227,7 +227,7 @@ def _change_admin(world: World, wanted: dict[str, Any]) -> None:
     lacking = {str(course): sorted(names) for course, names in wanted.get("lacking", token.lacking).items()}
     unknown = {name for names in lacking.values() for name in names} - PERMISSIONS
     if unknown:
-        raise ValueError(f"these are no permissions: {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown permissions: {', '.join(sorted(unknown))}")
     token.lacking = lacking
     if "token" in wanted:
         token.state = wanted["token"]

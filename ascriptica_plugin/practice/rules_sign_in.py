@@ -61,7 +61,7 @@ def choose_password(world: World, user: User, password: str) -> Login:
     ValueError for a password that is too short."""
     login = world.login_of(user)
     if login is None or len(password) < SHORTEST_PASSWORD:
-        raise ValueError(f"A password has {SHORTEST_PASSWORD} characters at least.")
+        raise ValueError(f"A password needs at least {SHORTEST_PASSWORD} characters.")
     login.password, user.confirmation_code = generate_password_hash(password), None
     if user.workflow_state == "pre_registered":
         user.workflow_state = "registered"

@@ -126,7 +126,7 @@ SENTENCES: Marked[dict[str, str]] = {
     "view all grades”.",
     "results_scores_refused": "The token's owner may not see scores. Give their role in Canvas “Grades - view all "
     "grades”.",
-    "results_people_gone": "Somebody registered here is no longer in the Canvas course. What Canvas said of them "
+    "results_people_gone": "Somebody registered here is no longer in the Canvas course. What Canvas said about them "
     "before is kept.",
     "results_course_gone": "The Canvas course is not there any more. What Canvas said before is kept.",
     # What the activity log adds to an act.
@@ -214,13 +214,13 @@ SENTENCES: Marked[dict[str, str]] = {
     "ended_delete": "Deleted",
     "ended_deactivate": "Deactivated",
     "ended_conclude": "Concluded",
-    "ended_since": "{how}, since {why}",
+    "ended_since": "{how}, because {why}",
     "since_also_there": "another enrollment stays",
     "since_nothing_done": "nothing was done there yet",
     "since_work_done": "they were active there",
     "since_course_over": "they were active there and the course is over",
     "since_course_gone": "the course is gone",
-    "since_not_theirs": "it was another Canvas user's",
+    "since_not_theirs": "it belonged to another Canvas user",
     "whose": "The sign-in of {email}.",
     "sign_in_given": "The participant whom the office entered with this email now has this sign-in.",
     "participant_made": "A new participant was made. Others with this email: {others}; none was taken over.",

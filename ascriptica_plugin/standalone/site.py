@@ -43,7 +43,7 @@ def _set_up_database(app: Flask) -> None:
         SQLAlchemy(app)
     except ModuleNotFoundError as error:
         raise RuntimeError(
-            f"{error.name} is missing; DATABASE_URL needs it. pip install '.[postgres]' has PostgreSQL's."
+            f"{error.name} is missing; DATABASE_URL needs it. For PostgreSQL: pip install '.[postgres]'."
         ) from None
     except (ArgumentError, ValueError):
         raise RuntimeError(

@@ -94,7 +94,7 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
     except CanvasError as failed:
         problem = failed.said
     except Exception:
-        log.exception("Looking up %s in Canvas failed in an unforeseen way.", found.canvas_course)
+        log.exception("Looking up %s in Canvas failed unexpectedly.", found.canvas_course)
         problem = OUR_FAULT
     course = session.get_one(Course, course_id)
     locks.lock_course(session, course)
@@ -128,7 +128,7 @@ def _refresh(session: Session, known: Association, now: Callable[[], datetime]) 
         values |= yield lambda canvas: state_of(canvas, canvas_course_id, canvas_section_id)
     except Exception as error:
         if not isinstance(error, CanvasError):
-            log.exception("Refreshing Canvas course %s failed in an unforeseen way.", canvas_course_id)
+            log.exception("Refreshing Canvas course %s failed unexpectedly.", canvas_course_id)
         values = {"look_up_at": now() + pauses.LOOK_UP_AGAIN}
     keep(session, course_id, connection_id, canvas_course_id, values)
 

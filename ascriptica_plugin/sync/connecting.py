@@ -244,7 +244,7 @@ def check_draft(session: Session, settings: Settings, canvases: Canvases, now: d
             )
         except Exception:
             # It is checked again later, and no due seat waits for that.
-            log.exception("Checking what was typed in Course Settings failed in an unforeseen way.")
+            log.exception("Checking what was typed in Course Settings failed unexpectedly.")
             return
     if outcome.is_unanswered:
         return

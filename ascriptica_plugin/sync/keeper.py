@@ -148,7 +148,7 @@ def _store(
         connection.refresh_at, connection.refresh_tries = now + pause, connection.refresh_tries + 1
         with in_language(SOURCE):
             why = unnamed(answer.said.again())
-        log.warning("Canvas gave no new access token; it is asked again in %.0f s. %s", pause.total_seconds(), why)
+        log.warning("Canvas gave no new access token; we ask again in %.0f s. %s", pause.total_seconds(), why)
 
 
 def _why(refused: KeyRefused) -> Said:

@@ -115,5 +115,5 @@ def look_for(
 
 
 def put_off_person(session: Session, connection_id: int, participant_id: int, now: datetime) -> None:
-    """Look again later, because it failed in an unforeseen way."""
+    """Look again later, because it failed unexpectedly."""
     matches.look_later(session, connection_id, participant_id, now + pauses.LOOK_AGAIN)

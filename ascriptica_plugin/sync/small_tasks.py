@@ -107,9 +107,9 @@ class SmallTasks:
                 raise
             self.session.rollback()
             if in_the_way:
-                log.warning("A look-up has to wait, since somebody has locked what it would change.")
+                log.warning("A look-up has to wait, because somebody has locked what it would change.")
             else:
-                log.error("A look-up, or an update of a Canvas user, failed in an unforeseen way.", exc_info=error)
+                log.error("A look-up, or an update of a Canvas user, failed unexpectedly.", exc_info=error)
             task.call = None
             self._put_off(task)
         return task.call is not None

@@ -89,7 +89,7 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     _log_ends(session, [(work.participant_id, one) for work in works for one in work.shown], now)
     restored = incoming_rows.store(session, connection_id, shown, now) or any(work.restored for work in works)
     if restored:
-        log.warning("Canvas came back from a backup: nobody is removed until every course was read again.")
+        log.warning("Canvas came back from a backup: nobody is removed until every course has been read again.")
         reads.note_restored(session, connection_id, now)
     requests.write_down(session, connection_id, works)
 
@@ -142,7 +142,7 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
         settling.retry_later(session, work, its.cause, its.detail, due_at, its.attempts)
         at = f"{due_at:%H:%M:%S} UTC"
         if its.unforeseen:
-            log.error("%s: unforeseen. We try again at %s.", work, at, exc_info=error, extra=work.about)
+            log.error("%s: an unforeseen error. We try again at %s.", work, at, exc_info=error, extra=work.about)
         else:
             log.warning("%s: %s We try again at %s.", work, unnamed(its.detail), at, extra=work.about)
     else:

@@ -224,7 +224,7 @@ class SeatTask(Task):
 
 @dataclass(eq=False)
 class SmallTask(Task):
-    """A walk without a seat. `put_off` stores that it failed in an unforeseen way, and when it is tried again."""
+    """A walk without a seat. `put_off` stores that it failed unexpectedly, and when it is tried again."""
 
     put_off: Callable[[datetime], None] = field(kw_only=True)
     key: tuple[str, int] = field(kw_only=True)

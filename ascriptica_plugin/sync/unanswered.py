@@ -49,7 +49,7 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
 
 
 def put_off_request(session: Session, request_id: int, now: datetime) -> None:
-    """Look again later, because it failed in an unforeseen way."""
+    """Look again later, because it failed unexpectedly."""
     requests.put_off(session, request_id, now + pauses.LOOK_AGAIN)
 
 

@@ -111,7 +111,7 @@ class Units:
         request that was never answered."""
         now = time.monotonic()
         for task in [task for task, since in self.late.items() if now - since > pauses.LOCKED_SECONDS]:
-            log.warning("%s: somebody has locked it in the database, so Canvas's answer can't be stored.", task.work)
+            log.warning("%s is locked in the database, so Canvas's answer can't be stored.", task.work)
             del self.late[task]
         return list(self.late)
 

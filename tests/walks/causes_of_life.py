@@ -31,7 +31,7 @@ CAUSES_OF_LIFE = [
     Life(
         "canvas_down",
         after(lambda scene: scene.canvas.options(down=True)),
-        "You need not act: people can still register",
+        "You don't have to do anything: people can still register",
         "Your place is safe. Canvas is not answering at the moment; you will be added as soon as it is back.",
         lambda scene: scene.canvas.options(down=False),
         others=False,
@@ -39,7 +39,7 @@ CAUSES_OF_LIFE = [
     Life(
         "takes_no_changes",
         troubles.no_changes,
-        "You need not act: people can still register",
+        "You don't have to do anything: people can still register",
         "Your place is safe. Canvas takes no changes at the moment; you will be added as soon as it does.",
         Scene.no_faults,
         others=False,
@@ -60,7 +60,7 @@ CAUSES_OF_LIFE = [
     Life(
         "throttled",
         troubles.throttled,
-        "You need not act: everything is being sent, as fast as Canvas allows.",
+        "You don't have to do anything: everything is being sent, as fast as Canvas allows.",
         "Your place is safe. Canvas is busy at the moment, so adding you takes a little longer.",
         Scene.no_faults,
         others=False,
@@ -223,7 +223,8 @@ CAUSES_OF_LIFE = [
     Life(
         "found_there",
         was_there,
-        "This enrollment was there before us, so a withdrawal does not remove it. Decide whether it stays.",
+        "This enrollment existed before the registration here, so a withdrawal does not remove it. Decide whether it "
+        "stays.",
         "You have withdrawn. You were in the Canvas course before; the office decides whether you stay in it.",
         cures.answering("found_there", "Let Lou Berg stay"),
         afterwards="You have withdrawn. You were in the Canvas course before, and stay in it.",

@@ -61,7 +61,7 @@ def test_a_person_gets_from_registering_to_signing_in_to_canvas(office, canvas: 
     assert "New to Canvas? We mail you a link" in one_of(inbox, "You are in: ART here").get_content()
 
     with requests.Session() as browser:
-        assert "8 characters at least" in fill_in(browser, link, password="short").text
+        assert "at least 8 characters" in fill_in(browser, link, password="short").text
         there = fill_in(browser, link, password=PASSWORD)
         assert there.url == f"{canvas.url}/dashboard"
         assert "Signed in as nora@example.org" in words(there)

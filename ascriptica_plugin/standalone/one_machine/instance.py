@@ -71,7 +71,7 @@ class Instance:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CantStart(f"It is already running with {self.folder}.") from None
+            raise CantStart(f"Ascriptica is already running with {self.folder}.") from None
         return lock
 
     def _read_environment(self) -> dict[str, str]:
