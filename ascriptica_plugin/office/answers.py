@@ -80,7 +80,7 @@ def about_a_hand(session: Session, seat: Seat, put_back: bool, now: datetime, by
 def doubt(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
     """The participant is somebody else in Canvas than we think: ask who. Until then nothing is sent about them.
 
-    Raises ValueError with a sentence where we don't know them in Canvas.
+    Raises ValueError with a sentence if we don't know them in Canvas.
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.canvas_user_id is None:
@@ -97,7 +97,7 @@ def doubt(session: Session, connection_id: int, participant: Participant, now: d
 def confirm(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
     """An administrator confirms that the participant is the Canvas user that we found, though the names differ.
 
-    Raises ValueError with a sentence where we don't know them in Canvas.
+    Raises ValueError with a sentence if we don't know for certain who they are in Canvas.
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.canvas_user_id is None or known.question is not None or known.doubted:
@@ -158,7 +158,7 @@ def choose(
 def leave_to_other(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
     """The Canvas user that two participants lead to belongs to the other one. Next we ask who this one is.
 
-    Raises ValueError with a sentence where that is not asked any more.
+    Raises ValueError with a sentence if that is not asked any more.
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.question != "same_user":

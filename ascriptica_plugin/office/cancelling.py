@@ -57,7 +57,7 @@ def act_of(session: Session, course: Course) -> int | None:
 
 
 def how_many_were(session: Session, course: Course, status: str) -> int:
-    """How many people had this status when the course was cancelled, without those erased since."""
+    """How many people had this status when the course was cancelled, without those erased or being erased."""
     return session.scalar(select(func.count()).select_from(Registration).where(moves.were(course, status))) or 0
 
 

@@ -31,7 +31,7 @@ BY_HOST = mark("the host")
 def register(
     session: Session, course: str | Course, person: Person, now: datetime | None = None, *, wait: bool = False
 ) -> str:
-    """Register the person for the course. Returns `registered`, or `waitlisted` where it is full and `wait` is True.
+    """Register the person for the course. Returns `registered`, or `waitlisted` if it is full and `wait` is True.
 
     `course` is its code. Raises NotPossible, with a sentence for the person, if they can't be registered.
     """
@@ -42,7 +42,7 @@ def register(
 def withdraw(session: Session, course: str | Course, person: Person, now: datetime | None = None) -> str:
     """Withdraw the person from the course, or from its waitlist. Returns `withdrawn`.
 
-    Raises NotPossible, with a sentence for the person, where they are neither registered nor waiting.
+    Raises NotPossible, with a sentence for the person, if they are neither registered nor waiting.
     """
     return registrations.withdraw(session, _course(session, course), person, now or clock.utc_now()).status
 

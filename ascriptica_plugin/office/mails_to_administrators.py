@@ -102,7 +102,7 @@ SIS_IDS = "sis_ids"
 
 
 def what_waits(session: Session, connection: Connection, now: datetime) -> list[Line]:
-    """What waits for an administrator: one line for each cause, most people first. Somebody in two places counts once."""
+    """What waits for an administrator: a line for each cause, most people first. Somebody in two places counts once."""
     people = select(Seat.cause, func.count(Seat.participant_id.distinct()))
     found = session.execute(people.where(*_waits(connection)).group_by(Seat.cause).order_by(Seat.cause))
     lines = {str(cause): Line(str(cause), number) for cause, number in found}

@@ -91,7 +91,7 @@ def not_mailed_yet(session: Session, kind: str, which: ColumnElement[bool]) -> s
 
 
 def was_mailed(session: Session, registration: Registration) -> bool:
-    """Whether the participant was mailed that they are in. If that mail still waits, it is deleted and doesn't count."""
+    """Whether the participant was mailed that they are in. A mail that still waits is deleted, and doesn't count."""
     return registration.in_mailed_at is not None and not take_back(session, "in", registration)
 
 

@@ -120,7 +120,7 @@ def is_named(participant: Participant) -> bool:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two names have the same words in any order, as Kim Lee and Lee, Kim; case, accents and signs are ignored."""
+    """Whether two names have the same words in any order: Kim Lee and Lee, Kim. Case, accents and signs don't count."""
     return sorted(re.findall(r"\w+", fold(one))) == sorted(re.findall(r"\w+", fold(other)))
 
 

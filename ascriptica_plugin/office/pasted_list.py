@@ -20,8 +20,7 @@ BULLET = r"[•◦▪‣·*–—-]|\[[ xX]?\]|[☐☑☒□✓✔]|[a-zA-Z]\)"
 MARK = re.compile(rf"#?\d+[.):]?|{BULLET}")
 IN_FRONT = re.compile(rf"^(?:#?\d{{1,4}}[.):]|{BULLET})\s+")
 BEFORE_A_NAME = re.compile(rf"^(?:#?\d{{1,4}}(?:[.):]|\s)|{BULLET})\s*")
-"""The number, bullet or box at the start of a line: alone in a cell, before anything, and before what is surely a name.
-"""
+"""The number, bullet or box that begins a line: alone in a cell, before anything, and before what is surely a name."""
 
 EMAIL = re.compile(r"[^\s,;:<>()\[\]\"]+@[^\s,;:<>()\[\]\"]+")
 EMAIL_AND_SIGNS = re.compile(rf"[<(\[]*{EMAIL.pattern}[>)\]]*")

@@ -224,8 +224,8 @@ def register_many(
 ) -> list[Registration | NotPossible]:
     """Register people for the office, or put them on the waitlist. Returns each one's registration, or why not.
 
-    An existing participant is found by the email, whatever its case, and must have the entry's name unless the entry
-    renames them. If nobody has the email, a new participant is made.
+    An existing participant is found by the email, whatever its case, and must not have another name than the entry,
+    unless the entry renames them. If nobody has the email, a new participant is made.
     """
     locks.lock_people(session)
     locks.lock_course(session, course)

@@ -143,7 +143,7 @@ def leave_out(participant: Participant, sis_user_id: str, *, decided: bool = Fal
 
 
 def give_or_leave_out(session: Session, participant: Participant, brought: str) -> None:
-    """Give a stored participant the SIS ID that a host brings. One that can't be theirs is left out without an error."""
+    """Give a stored participant the SIS ID that a host brings. One that can't be theirs is left out; no error."""
     brought = brought.replace("\x00", "").strip()[:LONGEST]
     was_left_out = brought == participant.sis_user_id_refused
     if not brought or brought == participant.sis_user_id or (was_left_out and participant.sis_user_id_decided):

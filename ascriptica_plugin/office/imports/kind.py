@@ -111,7 +111,7 @@ def _same(column: str, one: str, other: str) -> bool:
 
 
 def the_one(found: list[Participant]) -> Participant | None:
-    """The participant with a row's email, if any. Raises NotPossible where there are several."""
+    """The participant with a row's email, if any. Raises NotPossible if there are several."""
     if len(found) > 1:
         raise NotPossible(
             t("{count} participants have this email. Correct them on the page Participants.", count=len(found))

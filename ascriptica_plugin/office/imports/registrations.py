@@ -112,7 +112,7 @@ class Registrations(Kind):
 
 
 def _about_the_person(row: Row) -> Row:
-    """What the row says about its person: the email, and their name and SIS ID where they are not blank."""
+    """What the row says about its person: the email, and the name and SIS ID if they are not blank."""
     filled = {name: cell for name in COLUMNS["participants"] if (cell := row.cells.get(name))}
     return Row(row.line, {"email": "", **filled})
 

@@ -52,9 +52,9 @@ def start(
 ) -> Import:
     """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
 
-    Where the file has other names for our columns, the import waits for `confirm`; where the brake stops it, for
-    `release`. `preview`: a file that withdraws or moves people is only tried out, even without `dry_run`. `ask`: the
-    kind is a guess, so it waits for `confirm` in any case.
+    If the file has other names for our columns, the import waits for `confirm`; if the brake stops it, for `release`.
+    `preview`: a file that withdraws or moves people is only tried out, even without `dry_run`. `ask`: the kind is a
+    guess, so the import always waits for `confirm`.
     """
     how = {"dry_run": dry_run, "rename": rename, "notify": notify}
     made = Import(kind=kind, name=name, file=data, started_at=now, who=by, language=present(), refused=[], **how)
@@ -133,7 +133,7 @@ def go_on(
 ) -> bool:
     """Continue this import, or the oldest that nobody works on, until it is finished or `stop()` is true. Commits.
 
-    Returns False where there is none.
+    Returns False if there is none.
     """
     found = _take_up(session, now(), import_id)
     if found is None:
