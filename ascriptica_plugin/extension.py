@@ -85,18 +85,18 @@ class Ascriptica:
     """Adds registrations that become Canvas enrollments to a Flask application.
 
     `load_participant` returns the signed-in person as a `Person`, or None. `may_administer` returns whether they are an
-    administrator. A host that keeps people of its own can give two more, which are called in the same transaction:
-    `forget_person` gets the key of a person who is being erased; `correct_person` gets the key, name and email of a
-    person who is being corrected, and may return a sentence for the administrator. Both raise ValueError, with a
-    sentence, to refuse. `send_mail` sends a mail of ours, an `EmailMessage` without a sender, in the worker; left out,
-    nobody is mailed. `sign_in` is the endpoint or path of the host's page to sign in on; if it is left out, the
-    `login_view` of Flask-Login is used. `language` returns the code of the visitor's language, such as `de`, or None;
-    left out, the browser says it. The host sets up Flask-SQLAlchemy first; `db` is that object, and is found where left
-    out.
+    administrator. A host that keeps people of its own can give two more functions, which are called in the same
+    transaction: `forget_person` gets the key of a person who is being erased; `correct_person` gets the key, name and
+    email of a person who is being corrected, and may return a sentence for the administrator. Both raise ValueError,
+    with a sentence, to refuse. `send_mail` sends a mail of ours, an `EmailMessage` without a sender, in the worker; if
+    it is left out, nobody is mailed. `sign_in` is the endpoint or path of the host's sign-in page; if it is left out,
+    the `login_view` of Flask-Login is used. `language` returns the code of the visitor's language, such as `de`, or
+    None; if it is left out, the browser's language is used. The host sets up Flask-SQLAlchemy first; `db` is that
+    object, and is found if it is left out.
 
-    `layout` is the host's template that our pages stand in. `pages` are those of ours that it wants: it may have some
-    of `courses`, `my-courses` and `tools` itself. `colors` are custom properties of `ascriptica.css`. From `pages` on,
-    a setting of the same name, which an operator may set, takes precedence.
+    `layout` is the host's template that our pages are shown in. `pages` are those of our pages that the host wants: it
+    may have some of `courses`, `my-courses` and `tools` itself. `colors` are custom properties of `ascriptica.css`. For
+    `pages` and all arguments after it, a setting of the same name, which an operator may set, takes precedence.
     """
 
     def __init__(
@@ -142,8 +142,8 @@ class Ascriptica:
     def init_app(self, app: Flask) -> None:
         """Set up the application; `config.PLUGIN` lists the settings that it reads.
 
-        Raises RuntimeError if a setting is not valid, if SECRET_KEY or Flask-SQLAlchemy is missing, or if it is set up
-        already.
+        Raises RuntimeError if a setting is not valid, if SECRET_KEY or Flask-SQLAlchemy is missing, or if the
+        application is set up already.
         """
         if "ascriptica" in app.extensions:
             raise RuntimeError("Ascriptica is set up on this application already.")

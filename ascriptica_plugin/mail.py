@@ -45,7 +45,7 @@ def send(
 
 
 def forget_unsent(session: Session, now: datetime) -> None:
-    """Delete mails that are too old to be sent, where nobody sends any."""
+    """Delete mails that are too old to be sent, for a site that sends none."""
     change(session, delete(Mail).where(Mail.made_at < now - pauses.MAIL_GIVEN_UP))
 
 
@@ -118,7 +118,7 @@ class HandedOver(Mailer):
 def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) -> int:
     """Send the mails that are due, each in a unit of work of its own. Returns how many were sent.
 
-    If the server is away, stops; the mails stay due for a later call.
+    Stops if the server is away; the mails stay due for a later call.
     """
     count = 0
     while found := _claim(session, mailer, clock()):
@@ -142,7 +142,8 @@ def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) ->
 
 
 def _claim(session: Session, mailer: Mailer, now: datetime) -> tuple[Mail, EmailMessage | None] | None:
-    """The next due mail and its message, None if it is no longer needed. Nobody else gets this mail for a while."""
+    """The next due mail, if any, and its message, which is None if it is no longer needed. Nobody else gets this mail
+    for a while."""
     begin_writing(session)
     mail = session.scalar(select(Mail).where(Mail.try_at <= now).order_by(Mail.try_at, Mail.id).limit(1))
     if mail is None:

@@ -7,9 +7,9 @@
         ...
 
 They are sent after the commit, in the process that made it: in web processes and in the worker. The sender is the
-application. A receiver may use the host's session, which has no transaction open. One that raises stops nobody else: it
-is logged. `key` is the host's key of the person, None for somebody the office entered; more may be added, so take
-`**more`.
+application. A receiver may use the host's session, which has no transaction open. If one raises, that is logged, and
+the others are still called. `key` is the host's key of the person, None for somebody whom the office entered. More
+values may be added later, so take `**more`.
 """
 
 import logging
@@ -63,7 +63,7 @@ class _Note(NamedTuple):
 
 
 def is_awaited(*signals: NamedSignal) -> bool:
-    """Whether one of the signals has a receiver. If not, what they would say need not be looked up."""
+    """Whether one of the signals has a receiver. If not, there is no need to look up what they would say."""
     return any(one.receivers for one in signals)
 
 
@@ -116,5 +116,5 @@ def _send(session: Session, ended: SessionTransaction) -> None:
                 host_s.rollback()
                 log.exception("A receiver of the signal %s failed; everything else continues.", note.signal.name)
     if host_s() is not session:
-        # The worker has sessions of its own, so nobody else ends what a receiver began.
+        # The worker has sessions of its own, so nothing else ends a transaction that a receiver began.
         host_s.remove()

@@ -1,7 +1,7 @@
 """The `flask ascriptica` commands. The longer ones have modules of their own.
 
-A command prints, and ends with an exit code; the rules are in `office`, `sync` and `ledger`. It knows no pages and no
-RQ.
+A command prints, and ends with an exit code; the rules are in `office`, `sync` and `ledger`. It knows nothing of pages
+and RQ.
 """
 
 import json
@@ -23,7 +23,7 @@ from .importing import import_file
 
 
 class _Group(AppGroup):
-    """Reports an error of the database in one sentence."""
+    """Reports a database error in one sentence."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:

@@ -1,4 +1,4 @@
-"""`flask ascriptica` where flask finds it, once the package is installed: the commands of the app in use."""
+"""`flask ascriptica` as flask finds it once the package is installed: it runs the commands of the app in use."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from . import make_group
 
 
 class _OfTheApp(click.Group):
-    """Stands for the group that the app has, with whatever the app added to it."""
+    """Stands in for the app's own group, with whatever the app added to it."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any

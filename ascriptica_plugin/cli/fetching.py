@@ -1,4 +1,4 @@
-"""flask ascriptica fetch-results: have the results of courses fetched, and wait until they were."""
+"""flask ascriptica fetch-results: has the results of courses fetched, and waits until that is done."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,9 +17,9 @@ from .waiting import Waiting, connection_in_use, drain_until_over
 
 
 def fetch_results(session: Session, engine: Engine, canvases: Canvases, code: str | None) -> Iterator[str]:
-    """Have the results of one course, or of all that want them, fetched; yields a line for each course.
+    """Fetch the results of one course, or of all courses that want them. Yields a line for each course.
 
-    Fetches if no worker drains, else waits for that one. Raises ValueError with a sentence if nothing
+    If a worker is draining, this waits for it instead of fetching itself. Raises ValueError with a sentence if nothing
     can be fetched, and TimeoutError if not everything was.
     """
     connection = connection_in_use(session)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 OURS = "ascriptica_seat"
-"""Any table of ours."""
+"""One of our tables; any will do."""
 
 
 def config_of(app: Flask) -> "Config | None":
-    """Alembic's, as Flask-Migrate or the folder where the command runs has it; None for a host without migrations."""
+    """Alembic's configuration, from Flask-Migrate or the current folder; None for a host without migrations."""
     if migrate := app.extensions.get("migrate"):
         return migrate.migrate.get_config() if Path(migrate.directory, "env.py").exists() else None
     if not Path("alembic.ini").exists():
@@ -71,7 +71,7 @@ def _would_drop_ours(config: "Config") -> bool:
 
 @contextmanager
 def _logging_left_alone() -> Iterator[None]:
-    """Most `env.py` files set up logging anew, which would remove our own set-up."""
+    """Keep our own logging set-up: most `env.py` files set up logging again, which would replace it."""
     before = logging.config.fileConfig
     logging.config.fileConfig = lambda *args, **how: None
     try:

@@ -1,4 +1,4 @@
-"""flask ascriptica recheck: have Canvas courses read again, and wait until they were."""
+"""flask ascriptica recheck: has Canvas courses read again, and waits until that is done."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -33,10 +33,10 @@ def _look(connection_id: int, since: datetime) -> Look:
 def recheck(
     session: Session, engine: Engine, canvases: Canvases, code: str | None, *, everything: bool
 ) -> Iterator[str]:
-    """Have one course, everything in use, or everything that we ever used read; yields a line for each Canvas course.
+    """Read one course, everything in use, or everything that we ever used. Yields a line for each Canvas course.
 
-    Reads if no worker drains, else waits for that one. Raises ValueError with a sentence if nothing can
-    be read, and TimeoutError if not everything was.
+    If a worker is draining, this waits for it instead of reading itself. Raises ValueError with a sentence if nothing
+    can be read, and TimeoutError if not everything was.
     """
     connection = connection_in_use(session)
     now = clock.database_clock(session)()
@@ -57,7 +57,7 @@ def recheck(
 
 
 def _ask(session: Session, connection: Connection, code: str | None, *, everything: bool, now: datetime) -> set[int]:
-    """Write down what is to be read. Returns the Canvas courses."""
+    """Store what is to be read. Returns the ids of the Canvas courses."""
     if code is None:
         reads.owe_everything(session, connection.id, now, in_use=not everything)
         owed = select(CourseRead.canvas_course_id).where(

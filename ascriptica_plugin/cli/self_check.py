@@ -113,7 +113,7 @@ def redis(app: Flask) -> str | None:
 
 
 def worker(app: Flask) -> str | None:
-    """Check that a worker was seen lately, or that nothing waits for one."""
+    """Check that a worker was seen recently, or that nothing waits for one."""
     bell, found = app.extensions["ascriptica"].bell, _status(app)
     seen, is_late = found["worker_seen_seconds"], found["waits_for"] == "worker"
     if is_late or (bell.url and (seen is None or seen > pauses.ALIVE.total_seconds())):
@@ -125,7 +125,7 @@ def worker(app: Flask) -> str | None:
 
 
 def canvas(app: Flask) -> str | None:
-    """Check what the database says about the connection to Canvas. If it is well, ask Canvas, from this machine."""
+    """Check what the database says about the connection to Canvas. If all is well, ask Canvas from this machine."""
     settings = load_settings(_session(app)())
     connection, waits = settings.connection, _status(app)["waits_for"]
     if settings.draft_problem and settings.display_canvas:
@@ -149,7 +149,7 @@ def canvas(app: Flask) -> str | None:
 
 
 def clocks(app: Flask) -> str | None:
-    """Check that this machine and the database's have the same time; workers go by the database's."""
+    """Check that this machine's clock and the database's show the same time; workers use the database's."""
     now = clock.database_clock(_session(app)())()
     apart = abs((clock.utc_now() - now).total_seconds())
     if apart <= pauses.CLOCKS_APART.total_seconds():
@@ -197,14 +197,14 @@ def _is_ours(app: Flask) -> bool:
 
 
 def address(app: Flask) -> str | None:
-    """Check that the stand-alone site knows its own address, by https."""
+    """Check that the stand-alone site knows its own address, and that it is an https one."""
     if not _is_ours(app) or app.config["ASCRIPTICA_ADDRESS"].startswith("https://"):
         return None
     return "Set ASCRIPTICA_ADDRESS to the https:// address of this site. Without it the site answers to any host name."
 
 
 def proxies(app: Flask) -> str | None:
-    """Check that the stand-alone site knows how many proxies stand before it."""
+    """Check that the stand-alone site knows how many proxies are in front of it."""
     if not _is_ours(app) or int(app.config["ASCRIPTICA_PROXIES"]):
         return None
     return (
@@ -220,7 +220,7 @@ def secret_key(app: Flask) -> str | None:
 
 
 def token_keys(app: Flask) -> str | None:
-    """Check that the token has keys of its own."""
+    """Check that the saved Canvas token is encrypted with keys of its own."""
     if app.config["ASCRIPTICA_TOKEN_KEYS"]:
         return None
     return "Set ASCRIPTICA_TOKEN_KEYS. Without it a new SECRET_KEY makes the saved Canvas token unreadable."
@@ -234,7 +234,7 @@ def second_step(app: Flask) -> str | None:
 
 
 def backups(app: Flask) -> str | None:
-    """Check that the newest file in the folder of backups is from the last day; only where we know the folder."""
+    """Check that the newest file in the folder of backups is from the last day, if we know the folder."""
     if not (folder := app.config.get("ASCRIPTICA_BACKUPS")):
         return None
     newest = max((one.stat().st_mtime for one in Path(folder).glob("*") if one.is_file()), default=None)

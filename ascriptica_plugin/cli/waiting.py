@@ -1,5 +1,5 @@
-"""What `recheck` and `fetch-results` share: they write down what is to be done, then drain, or wait for the worker that
-drains."""
+"""What `recheck` and `fetch-results` share: they store what is to be done, then drain, or wait for the worker that is
+draining."""
 
 import time
 from collections.abc import Callable
@@ -30,9 +30,10 @@ class Waiting:
     moved_at: float = field(default_factory=time.monotonic)
 
     def is_over(self) -> bool:
-        """Whether all was done or failed, or nothing happened for `pauses.RECHECK_SECONDS`. Asks now and then."""
+        """Whether everything is done or has failed, or nothing has happened for `pauses.RECHECK_SECONDS`. Looks in the
+        database now and then."""
         if time.monotonic() - self.looked_at >= pauses.DONE_SECONDS:
-            # A session of its own: the drain's is in the middle of something.
+            # A session of its own, because the drain's is in the middle of something.
             with Session(self.engine) as session:
                 found = self.look(session, self.waiting)
             self.problems |= {number: problem for number, problem in found.items() if problem is not None}
@@ -43,7 +44,7 @@ class Waiting:
 
 
 def connection_in_use(session: Session) -> Connection:
-    """Raises ValueError with a sentence if Canvas can't be asked."""
+    """The connection to Canvas. Raises ValueError with a sentence if Canvas can't be asked."""
     settings = load_settings(session)
     if settings.connection is None or not settings.display_canvas:
         raise ValueError("Canvas is switched off, or not connected yet.")
@@ -51,7 +52,7 @@ def connection_in_use(session: Session) -> Connection:
 
 
 def drain_until_over(session: Session, canvases: Canvases, connection: Connection, run: Waiting, left: str) -> None:
-    """Drain until it is over, or wait for the worker. Raises TimeoutError, with `left` in it, if Canvas is away."""
+    """Drain until `run` is over, or wait for the worker. Raises TimeoutError, with `left` in it, if Canvas is away."""
     with drain.session_of_its_own(run.engine) as own:
         while not run.is_over():
             drain.drain(own, canvases, run.is_over)

@@ -1,10 +1,10 @@
 """The office's rules: people, courses, registrations, answers to questions, and erasing.
 
-Uses the tables and the ledger; not `sync`, no Flask, no Canvas client, no RQ. The caller commits, except where a file
-is imported, or the worker erases people or looks for mails.
+Uses the tables and the ledger, but not `sync`, Flask, the Canvas client or RQ. The caller commits, except when a file
+is imported, or when the worker erases people or looks for mails.
 
-What is named here is for hosts with code of their own. The first argument is the host's session. Nothing commits: it
-takes effect, and the worker is woken, when the host commits.
+The names exported here are for hosts with code of their own. Every function takes the host's session first, and none
+commits: a call takes effect, and the worker is woken, when the host commits.
 """
 
 from .hosts import (

@@ -1,7 +1,7 @@
 """The Canvas access that has to end before somebody is erased.
 
-In a Canvas that is not connected, nothing ends before somebody connects to it again. So only the seats where the person
-may be in count there. `connection_id` is the connection in use, if any.
+In a Canvas that is not connected, access can't end until somebody connects to it again. So of the seats there, only
+those count where the person may be enrolled. `connection_id` is the connection in use, if any.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _MAY_BE_IN = or_(
 
 
 def unfinished(session: Session, participant_id: int, connection_id: int | None) -> int:
-    """How many of the participant's seats wait for something to be done in Canvas."""
+    """How many of the participant's seats still have something to be done in Canvas."""
     return _number(session, participant_id, _counts(connection_id))
 
 
@@ -36,14 +36,14 @@ def unfinished_here(session: Session, participant_id: int, connection_id: int | 
 
 
 def not_connected(session: Session, participant_id: int, connection_id: int | None) -> Sequence[str]:
-    """The API addresses of the Canvases in which the participant may be, and which are not connected."""
+    """The API addresses of the Canvases that are not connected and in which the participant may be enrolled."""
     theirs = select(Seat.connection_id).where(Seat.participant_id == participant_id, due.matters())
     there = select(Connection.canvas_url).where(Connection.id.in_(theirs.where(_elsewhere(connection_id))))
     return session.scalars(there.distinct().order_by(Connection.canvas_url)).all()
 
 
 def wait_for_a_connection(session: Session, connection_id: int | None) -> Sequence[Participant]:
-    """Those to be erased whose access in a Canvas that is not connected has to end first, by name."""
+    """The participants to erase whose access has to end first in a Canvas that is not connected, sorted by name."""
     waiting = select(Participant).where(*_wait_for_a_connection(connection_id))
     return session.scalars(waiting.order_by(Participant.sorted_by, Participant.id)).all()
 
@@ -55,12 +55,12 @@ def number_waiting_for_a_connection(session: Session, connection_id: int | None)
 
 
 def ended(session: Session, connection_id: int | None) -> list[int]:
-    """The ids of at most 100 participants to erase, for whom nothing is left to be done in Canvas.
+    """The ids of participants to erase for whom nothing is left to be done in Canvas, 100 at most.
 
-    Somebody who may be in a file that is being imported has to wait for its end.
+    Somebody who may be in a file that is being imported has to wait until the import has finished.
     """
     waits = exists().where(Seat.participant_id == Participant.id, _UNSETTLED, _counts(connection_id))
-    # Canvas may still carry out a request that was never answered; then they would be in again, and nobody would know.
+    # Canvas may still carry out a request that was never answered: they would be enrolled again, and nobody would know.
     request = exists().where(Request.participant_id == Participant.id, Request.connection_id == connection_id)
     out = request | sis_imports.is_in_one(connection_id, Participant.id)
     on_its_way = exists().where(Import.finished_at.is_(None), Import.started_at <= Participant.erase_at)

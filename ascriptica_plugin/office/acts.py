@@ -68,8 +68,8 @@ GROUPS: Marked[dict[str, dict[str, str]]] = {
     },
 }
 """The verbs of entries by group, and the sentence that follows the name of the person who did it. A part in brackets is
-left out if the entry has nothing for it; the text behind a | in the brackets is then used instead. Verbs that are
-neither here nor in REWORDED, such as most of those about sign-ins, are texts themselves."""
+left out if the entry has nothing for it; the text after a | in the brackets is then used instead. Verbs that are
+neither here nor in REWORDED, such as most of those about sign-ins, are themselves the text that is shown."""
 
 BY_THE_WORKER = frozenset(GROUPS["Canvas access"])
 """Acts that the worker does for one person after another."""
@@ -91,7 +91,7 @@ KINDS = (*GROUPS, OTHER)
 
 
 def sentence(entry: LogEntry, parts: Mapping[str, Text | None], made_of: type[Text]) -> Text:
-    """What was done, after the name of who did it; `parts` are `whom` and `course`, None where there is none.
+    """What was done, to follow the name of who did it; `parts` are `whom` and `course`, each None if there is none.
 
     They are put in as texts of the type `made_of`, for example with links.
     """

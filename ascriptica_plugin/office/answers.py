@@ -17,8 +17,8 @@ from ..tables.office import Participant
 
 
 def asked_about(session: Session, seat: Seat) -> list[Known]:
-    """The rows that a seat asks about: we did not grant them, and nobody is registered for them any more. Rows of
-    another Canvas user than the participant's are left out."""
+    """The rows that a seat asks about: we did not grant them, and nobody is registered for them any more. Rows of a
+    Canvas user other than the participant's are left out."""
     match = _match(session, seat)
     user_id, doubted = (match.canvas_user_id, match.doubted) if match is not None else (None, False)
     left = rows.left_by(session, seat.connection_id, seat.id, seat.canvas_enrollment_id)
@@ -34,8 +34,8 @@ def _match(session: Session, seat: Seat) -> Match | None:
 def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) -> str | None:
     """Keep or remove an enrollment that we did not grant, and that nobody is registered for any more.
 
-    Returns whose it is, by the name in Canvas; None where we don't know that. Raises ValueError with a sentence where
-    none is asked about any more.
+    Returns the name that its person has in Canvas, or None if we don't know it. Raises ValueError with a sentence if
+    there is nothing to decide any more.
     """
     asked = [row.canvas_enrollment_id for row in asked_about(session, seat)]
     if not asked:
@@ -57,9 +57,9 @@ def decide(session: Session, seat: Seat, stays: bool, now: datetime, by: str) ->
 
 
 def about_a_hand(session: Session, seat: Seat, put_back: bool, now: datetime, by: str) -> None:
-    """Put back what somebody changed by hand in Canvas, or leave it. The answer holds until the wish changes.
+    """Put back what somebody changed by hand in Canvas, or leave it. The answer holds until the registrations change.
 
-    A person who was moved to another section, and is left there, is in.
+    A person who was moved to another section, and is left there, counts as enrolled.
     """
     what = seat.cause_scope
     if put_back:
@@ -80,7 +80,7 @@ def about_a_hand(session: Session, seat: Seat, put_back: bool, now: datetime, by
 def doubt(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
     """The participant is somebody else in Canvas than we think: ask who. Until then nothing is sent about them.
 
-    Raises ValueError with a sentence where we don't know them in Canvas.
+    Raises ValueError with a sentence if we don't know them in Canvas.
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.canvas_user_id is None:
@@ -95,9 +95,9 @@ def doubt(session: Session, connection_id: int, participant: Participant, now: d
 
 
 def confirm(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
-    """The participant is the Canvas user that we found, though the names differ: an administrator says so.
+    """An administrator confirms that the participant is the Canvas user that we found, though the names differ.
 
-    Raises ValueError with a sentence where we don't know them in Canvas.
+    Raises ValueError with a sentence if we don't know for certain who they are in Canvas.
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.canvas_user_id is None or known.question is not None or known.doubted:
@@ -124,9 +124,9 @@ def choose(
     """Store an administrator's answer: the participant is this Canvas user, or a new one with that login.
 
     The Canvas user is one of the candidates, or any `user` that was looked up. `same_person`: another participant who
-    is that user is the same person. Otherwise the user is this participant's alone, and the other one is asked about.
-    Raises ValueError with a sentence where the user is not among the candidates, none is given, or the question is
-    already answered.
+    is already that user is the same person. Otherwise the user belongs to this participant alone, and we look up again
+    who the other one is. Raises ValueError with a sentence if the user is not among the candidates, none is given, or
+    the question is already answered.
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.question is None:
@@ -158,14 +158,14 @@ def choose(
 def leave_to_other(session: Session, connection_id: int, participant: Participant, now: datetime, by: str) -> None:
     """The Canvas user that two participants lead to belongs to the other one. Next we ask who this one is.
 
-    Raises ValueError with a sentence where that is not asked any more.
+    Raises ValueError with a sentence if that is not asked any more.
     """
     known = session.get(Match, (connection_id, participant.id), populate_existing=True)
     if known is None or known.question != "same_user":
         raise ValueError(t("The Canvas user of {name} is already known. Nothing was changed.", name=participant.name))
     asked = known.candidates
     words = Said("is_not_canvas_user", user=asked[0]["id"]) if asked else Said("is_somebody_else")
-    # The user whom we knew until the question came is in, and most likely is the right one.
+    # The user whom we knew before the question came up is in the courses, and is most likely the right one.
     left = known.canvas_user_id not in (None, *(one["id"] for one in asked or []))
     known.question, known.candidates = "who", [_candidate(known)] if left else []
     session.flush()

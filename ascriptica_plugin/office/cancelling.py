@@ -21,8 +21,8 @@ from .waitlist import move_up, waiting
 def cancel(session: Session, course: Course, now: datetime, by: str, *, by_mail: bool = True) -> None:
     """Withdraw everybody from the course and its waitlist, mail them, and close it until it is reopened.
 
-    The activity log records for each person whether they are mailed. Without `by_mail`, this site sends no mail. Raises
-    NotPossible where it is already cancelled.
+    The activity log records for each person whether they are mailed. `by_mail`: whether this site sends mail at all.
+    Raises NotPossible if the course is already cancelled.
     """
     lock_course(session, course)
     if course.cancelled_at:
@@ -51,13 +51,13 @@ def are_in(course: Course) -> ColumnElement[bool]:
 
 
 def act_of(session: Session, course: Course) -> int | None:
-    """The entry of the activity log about the latest cancelling; None once it is forgotten."""
+    """The id of the activity log's entry about the latest cancelling; None once that entry is deleted."""
     its = (LogEntry.course_id == course.id, LogEntry.what == "cancelled", LogEntry.part_of.is_(None))
     return session.scalar(select(func.max(LogEntry.id)).where(*its))
 
 
 def how_many_were(session: Session, course: Course, status: str) -> int:
-    """How many people had this status when the course was cancelled, of those who are still known."""
+    """How many people had this status when the course was cancelled, without those erased or being erased."""
     return session.scalar(select(func.count()).select_from(Registration).where(moves.were(course, status))) or 0
 
 
@@ -65,7 +65,7 @@ def reopen(session: Session, course: Course, now: datetime, by: str) -> int:
     """Open a cancelled course again, put back everybody who was registered or waiting, and mail them. Returns how many
     were registered. People whose mail about the cancelling has not been sent yet get no mail.
 
-    Raises NotPossible where it is not cancelled, or has fewer places now than people had.
+    Raises NotPossible if the course is not cancelled, or has fewer places now than people who were registered.
     """
     lock_course(session, course)
     if course.cancelled_at is None:

@@ -19,13 +19,13 @@ from . import mails_to_participants
 from .waitlist import move_up
 
 NO_DATE = datetime(9000, 1, 1, tzinfo=UTC)
-"""The first day by which courses without one are sorted."""
+"""The date by which courses without a first day are sorted."""
 
 
 def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str, Course]:
-    """The courses with these codes in any case, by the code in small letters.
+    """The courses with these codes, whatever their case, by the code in small letters.
 
-    With `lock` their rows are locked, always in the same order, so that transactions can't deadlock.
+    With `lock`, their rows are locked, always in the same order, so that transactions can't deadlock.
     """
     statement = (
         select(Course)
@@ -40,7 +40,7 @@ def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str
 
 def by_title() -> ColumnElement[str]:
     """The text by which courses are sorted and searched: the title without case and accents."""
-    # During an upgrade, the previous release makes courses without it.
+    # During an upgrade, the previous release still makes courses without `sorted_by`.
     return func.coalesce(func.nullif(Course.sorted_by, ""), func.lower(Course.title), type_=String())
 
 
@@ -50,7 +50,7 @@ def by_start() -> ColumnElement[datetime]:
 
 
 def called(words: str) -> ColumnElement[bool]:
-    """Condition on Course: its code or its title has this, whatever the case and accents."""
+    """Condition on Course: its code or its title contains these words, whatever the case and accents."""
     return or_(Course.code.icontains(words, autoescape=True), by_title().contains(fold(words), autoescape=True))
 
 
@@ -60,10 +60,10 @@ def changes(course: Course, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def save(session: Session, course: Course, now: datetime, by: str, *, by_import: bool = False, **facts: Any) -> int:
-    """Save an existing or new course with these facts: its columns, and `association` for a new one.
+    """Save an existing or new course with these facts: its columns, and `association` to give it a new one.
 
-    Returns how many people moved up from the waitlist. Raises IntegrityError
-    where another course has the code, or more people are registered than there would be places.
+    Returns how many people moved up from the waitlist. Raises IntegrityError if another course has the code, or more
+    people are registered than there would be places.
     """
     begin_writing(session)
     is_new = course.id is None
@@ -87,7 +87,7 @@ def save(session: Session, course: Course, now: datetime, by: str, *, by_import:
 
 
 def differences(course: Course, facts: dict[str, Any]) -> list[Said]:
-    """What saving these facts, of `changes`, makes different, in words."""
+    """What saving these facts, which `changes` returned, would change, in words."""
     changed = [
         (name, _said(getattr(course, name)), _said(value))
         for name, value in facts.items()
@@ -121,7 +121,7 @@ def _said(value: Any) -> str:
 
 
 def to_look_up(connection: Connection | None, canvas_course: str, canvas_section: str, now: datetime) -> Association:
-    """An association as typed, which the worker looks up; without a connection the first one gets it."""
+    """An association as typed, which the worker looks up. Without a connection, it goes to the first one made."""
     return Association(
         connection_id=connection.id if connection else None,
         canvas_course=canvas_course,
@@ -133,8 +133,8 @@ def to_look_up(connection: Connection | None, canvas_course: str, canvas_section
 def associate(session: Session, course: Course, association: Association | None, now: datetime) -> None:
     """Give the course this association, or none, and its registered participants the matching seats.
 
-    With another Canvas course people move: into the new one first, then out of the old one. With none they lose the
-    old one.
+    If it leads to another Canvas course, people move: first into the new one, then out of the old one. If it is None,
+    they lose access to the old one.
     """
     lock_course(session, course)
     if association is None:

@@ -27,12 +27,12 @@ INVISIBLE = re.compile(
 def read_email(typed: str) -> str:
     """An email address that can become a Canvas login: the domain in ASCII, without invisible characters.
 
-    An address with other letters than ASCII's is in small letters, since SQLite can't compare their capitals.
+    An address with letters outside ASCII is put in small letters, because SQLite can't compare their capitals.
     """
     email = without_invisible(typed)
     if not email:
         raise ValueError(t("Enter an email address."))
-    # First the length: reading an address takes time with the square of it.
+    # Check the length first: the time to read an address grows with the square of its length.
     if len(email) <= LONGEST_EMAIL:
         normal = _normal(email)
         if normal is None:

@@ -1,8 +1,8 @@
 """Erases people.
 
-It takes two steps, because ending access to Canvas may need to know who the person is: `ask_to_erase` withdraws them
-and removes their sign-in at once; `erase_people`, run by the worker, deletes the rest as soon as Canvas agrees. Only
-the worker's functions commit.
+Erasing takes two steps, because we may need to know who the person is to end their access to Canvas. `ask_to_erase`
+withdraws them and removes their sign-in at once; `erase_people`, run by the worker, deletes the rest as soon as Canvas
+agrees. Only the worker's functions commit.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,11 @@ REASON_ABOUT_SOMEBODY = mark("The reason named somebody who was erased since.")
 def ask_to_erase(session: Session, participant: Participant, now: datetime, by: str, *, end_access: bool) -> str | None:
     """Withdraw the participant from everything, and have the worker erase them as soon as Canvas agrees.
 
-    Without `end_access` their enrollments stay in Canvas, and nothing waits for it. May be called again. Returns the
-    host's key of the person, if there was one.
+    Without `end_access`, their enrollments stay in Canvas, and the erasing doesn't wait for Canvas. May be called
+    again. Returns the host's key of the person, if there was one.
     """
     begin_writing(session)
-    # Courses before the participant, as registering locks them.
+    # Lock the courses before the participant, in the same order as registering does.
     _withdraw(session, participant, now, by)
     session.refresh(participant, with_for_update=True)
     key, participant.key = participant.key, None
@@ -62,7 +62,7 @@ def _withdraw(session: Session, participant: Participant, now: datetime, by: str
 
 
 def _mails_to(participant_id: int) -> Delete:
-    """Deletes the mails that wait to be sent about the participant's registrations."""
+    """The statement that deletes unsent mails about the participant's registrations."""
     theirs = select(Registration.id).where(Registration.participant_id == participant_id)
     return delete(Mail).where(Mail.registration_id.in_(theirs))
 
@@ -72,9 +72,9 @@ def _live(participant: Participant) -> tuple:
 
 
 def erase(session: Session, connection_id: int | None, of: LogTraces, now: datetime) -> bool:
-    """Erase one participant, whose registrations go to a new, anonymous one. Returns False where they have to wait.
+    """Erase one participant, whose registrations go to a new, anonymous one. Returns False if they have to wait.
 
-    The log was searched for `of` before. Call it while holding the drain's lease, so that no call to Canvas about them
+    The caller has already searched the log for `of`, and holds the drain's lease, so that no call to Canvas about them
     is in flight. The participant's row is deleted, so what another worker writes after losing its lease is refused, or
     found by `forget_leftovers`.
     """
@@ -98,8 +98,8 @@ def erase(session: Session, connection_id: int | None, of: LogTraces, now: datet
 def forget_leftovers(session: Session, now: datetime) -> None:
     """Delete what was written about people after they were erased.
 
-    That happens only on SQLite, which checks no foreign keys. Commits. If nothing is left over, as nearly always,
-    nobody waits for it.
+    That happens only on SQLite, which checks no foreign keys. Commits. It locks the database for writing only if
+    something is left over, which is rare.
     """
     lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
     nobody = ~exists().where(Participant.id == Request.participant_id)
@@ -170,14 +170,14 @@ def _take_out_of_imports(session: Session, free: set[str], name: str, emails: se
 
 
 def _without(lines: list, texts: set[str]) -> list:
-    """The lines of a report; what names one of these is replaced. People are named with their email."""
+    """The lines of a report, with a reason that contains one of these texts replaced. Reasons name people by email."""
     return [
         [line, REASON_ABOUT_SOMEBODY if "@" in words and traces.says(words, texts) else words] for line, words in lines
     ]
 
 
 def _unnamed(outcomes: list, texts: set[str]) -> list:
-    """The outcomes of rows that were tried out, without the changes of people whom one of these texts names."""
+    """The outcomes of rows that were tried out, without words that contain one of these texts."""
     return [
         [line, outcome, *("" if traces.says(words, texts) else words for words in more)]
         for line, outcome, *more in outcomes
@@ -185,7 +185,7 @@ def _unnamed(outcomes: list, texts: set[str]) -> list:
 
 
 def _take_out_of_candidates(session: Session, emails: set[str], canvas_ids: set[int]) -> None:
-    """Leave only the id of this participant's Canvas user where another participant may still turn out to be it."""
+    """Where this participant's Canvas user is a candidate for another participant, keep only the user's id."""
     spelled = set(map(traces.fold, emails))
     asked = cast(Match.candidates, Text).contains('"login_id"')
     for known in session.scalars(select(Match).where(asked)).all():
@@ -219,7 +219,7 @@ def _forget_seats(session: Session, participant_id: int) -> None:
 def erase_people(
     session: Session, now: Callable[[], datetime] | None = None, stop: Callable[[], bool] = lambda: False
 ) -> None:
-    """Erase the people who wait for it, as far as they can be erased, until `stop()`.
+    """Erase people who wait to be erased and for whom nothing is left to be done in Canvas, until `stop()` is true.
 
     Owns the session's transactions. The log is searched before the lease is taken, so a drain waits only for one unit
     of work for each person. While another worker drains, nobody is erased.

@@ -2,7 +2,7 @@
 or gone.
 
 The host calls these in its own transaction, with its own session. They never commit; the worker is woken when the host
-commits. Courses are named by their codes, people by the host's keys. Our own pages call the same rules.
+commits. Courses are named by their codes, people by the host's keys. Our own pages follow the same rules.
 """
 
 from datetime import datetime
@@ -31,9 +31,9 @@ BY_HOST = mark("the host")
 def register(
     session: Session, course: str | Course, person: Person, now: datetime | None = None, *, wait: bool = False
 ) -> str:
-    """Register the person for the course. Returns `registered`, or `waitlisted` where it is full and `wait` is True.
+    """Register the person for the course. Returns `registered`, or `waitlisted` if it is full and `wait` is True.
 
-    `course` is its code. Raises NotPossible, with a sentence for the person, where that can't be.
+    `course` is its code. Raises NotPossible, with a sentence for the person, if they can't be registered.
     """
     found = _course(session, course)
     return registrations.register(session, found, person, now or clock.utc_now(), wait=wait).status
@@ -42,7 +42,7 @@ def register(
 def withdraw(session: Session, course: str | Course, person: Person, now: datetime | None = None) -> str:
     """Withdraw the person from the course, or from its waitlist. Returns `withdrawn`.
 
-    Raises NotPossible, with a sentence for the person, where they are neither registered nor waiting.
+    Raises NotPossible, with a sentence for the person, if they are neither registered nor waiting.
     """
     return registrations.withdraw(session, _course(session, course), person, now or clock.utc_now()).status
 
@@ -50,7 +50,7 @@ def withdraw(session: Session, course: str | Course, person: Person, now: dateti
 def undo_withdrawal(session: Session, course: str | Course, person: Person, now: datetime | None = None) -> str:
     """Give the person back the place that they have just withdrawn from. Returns `registered`.
 
-    Raises NotPossible, with a sentence for the person, after ten minutes, and where somebody else has the place.
+    Raises NotPossible, with a sentence for the person, after ten minutes, and if somebody else has the place.
     """
     return registrations.take_back(session, _course(session, course), person, now or clock.utc_now()).status
 
@@ -60,9 +60,9 @@ def move(
 ) -> None:
     """Withdraw the person from one course and register them for another, both or neither.
 
-    In Canvas they get into the new course before they leave the old one. `by` is who of the office moves them, for the
-    activity log: they are then mailed. None: they do it themselves. Raises NotPossible, with a sentence, where they are
-    not registered there, or the other course takes nobody.
+    In Canvas they get into the new course before they leave the old one. `by` is who in the office moves them, for the
+    activity log; they are then mailed. None: they move themselves. Raises NotPossible, with a sentence, if they are not
+    registered for the first course, or the second one can't take them.
     """
     begin_writing(session)
     found = courses.by_code(session, [code, to_code], lock=False)
@@ -77,7 +77,7 @@ class CourseAccess(NamedTuple):
     """One registration of a person, and where their access to the associated Canvas course stands.
 
     `status` is registered or waitlisted. `access`: `enrolled` and `invited` were seen in Canvas at `seen_at`;
-    `waiting`: not seen there, and it continues automatically, or waits for `cause` (a key of `ledger.causes.CAUSES`);
+    `waiting`: not seen there; it continues automatically, or waits for `cause` (a key of `ledger.causes.CAUSES`);
     None: the course has no Canvas course, or the person waits for a place. `canvas_course` is the page to send them to.
     """
 
@@ -123,9 +123,9 @@ class PersonResult(NamedTuple):
 
 
 def results_of(session: Session, course: str | Course, now: datetime | None = None) -> list[PersonResult]:
-    """The results of everybody who is registered for the course, and about whom Canvas said something.
+    """The results of everybody who is registered for the course, as far as Canvas has said anything about them.
 
-    `course` is its code. Raises NotPossible where there is no such course.
+    `course` is its code. Raises NotPossible if there is no such course.
     """
     people_there = session.execute(
         select(Registration.id, Participant.key, Participant.email)
@@ -143,7 +143,7 @@ def associate(
     """Associate the course with a Canvas course, and perhaps a section of it: an ID, `sis_course_id:X`, or an address.
 
     The worker looks it up, and people who are registered already are enrolled. None ends the association, and with it
-    their access. Raises NotPossible where there is no such course of ours, ValueError for what is no Canvas course.
+    their access. Raises NotPossible if we have no such course, and ValueError if the text names no Canvas course.
     """
     course, now, made = _course(session, code), now or clock.utc_now(), None
     if canvas_course is not None:
@@ -155,10 +155,10 @@ def associate(
 
 
 def update_person(session: Session, person: Person, now: datetime | None = None) -> bool:
-    """The person's email, name or SIS ID has changed at the host: Canvas follows, as when the office corrects them.
+    """Take over the person's email, name and SIS ID from the host. Canvas follows, as when the office corrects them.
 
     A `sis_user_id` of None keeps ours. Returns whether anything changed here: nothing does for somebody who never
-    registered. Raises ValueError, with a sentence, where email or name can't be one.
+    registered. Raises ValueError, with a sentence, if the email or the name is not valid.
     """
     participant = _with_key(session, person.key)
     if participant is None:
@@ -166,15 +166,16 @@ def update_person(session: Session, person: Person, now: datetime | None = None)
     facts: dict[str, str | None] = {"name": names.read_name(person.name), "email": emails.read_email(person.email)}
     if person.sis_user_id:
         facts["sis_user_id"] = person.sis_user_id
-    # A SIS ID that is somebody else's is left out and asked about: a host's call never fails for that.
+    # A SIS ID that is somebody else's is left out, and the office is asked: a host's call never fails because of it.
     return people.correct(session, participant, now or clock.utc_now(), BY_HOST, leave_out=True, **facts)
 
 
 def erase_person(session: Session, key: str, now: datetime | None = None, *, end_access: bool = True) -> bool:
     """The host forgets this person: withdraw them, end their access to Canvas, and erase them here.
 
-    The worker erases them as soon as Canvas agrees. Without `end_access` their enrollments stay in Canvas, and nothing
-    waits for it. `forget_person` is not called: the host knows. Returns whether somebody has this key.
+    The worker erases them as soon as Canvas agrees. Without `end_access`, their enrollments stay in Canvas, and the
+    erasing doesn't wait for Canvas. `forget_person` is not called, because the host knows already. Returns whether
+    somebody has this key.
     """
     participant = _with_key(session, key)
     if participant is None:

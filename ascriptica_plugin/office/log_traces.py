@@ -1,6 +1,7 @@
-"""Takes a person out of what the activity log says about others, some entries at a time: it may have millions.
+"""Removes a person from what the activity log says about others. It may have millions of entries, so it is searched
+in parts.
 
-An email that belongs to somebody else by now stays: the log would lose what that person did.
+An email that belongs to somebody else by now stays, or the log would lose what that person did.
 """
 
 from dataclasses import dataclass, field
@@ -25,8 +26,8 @@ SOMEBODY = mark("an erased participant")
 
 @dataclass
 class LogTraces:
-    """What may name one participant in the log. `emails` are all spellings of theirs, `free` those that nobody else has
-    now, `canvas_ids` their Canvas users, `signed_as` the names under which entries about them were made."""
+    """What may name one participant in the log. `emails` are all spellings of their emails, `free` those that nobody
+    else has now, `canvas_ids` their Canvas users, `signed_as` the names under which entries about them were made."""
 
     participant_id: int
     emails: set[str]
@@ -34,14 +35,14 @@ class LogTraces:
     canvas_ids: set[int]
     signed_as: set[str] = field(compare=False)
     in_files: set[str]
-    """Words of theirs that a file's name may have."""
+    """Words of their name and emails that a file's name may contain."""
     of_others: set[str] = field(default_factory=set, compare=False)
-    """The names of `signed_as` that did something about others, so they are not the participant."""
+    """Those of `signed_as` under which entries about others were made too, so they are not the participant."""
     searched_upto: int = field(default=0, compare=False)
 
     @property
     def texts(self) -> set[str]:
-        """The texts that stand in an entry's words for the person."""
+        """The texts by which an entry's words may name the person."""
         # `sync.users` writes the numbers of the users among whom somebody has to choose.
         return self.free | {f"Canvas ID {canvas_user_id}" for canvas_user_id in self.canvas_ids}
 
@@ -62,12 +63,12 @@ def look_for(session: Session, participant: Participant) -> LogTraces:
 
 
 def last_entry(session: Session) -> int:
-    """The newest entry's number; 0 where there is none."""
+    """The newest entry's number; 0 if there is none."""
     return session.scalar(select(func.max(LogEntry.id))) or 0
 
 
 def take_out(session: Session, of: LogTraces, after: int, upto: int) -> None:
-    """Take the participant out of the entries with these numbers, and commit; writes only where they are named."""
+    """Remove the participant from the entries with these numbers, and commit. Writes only entries that name them."""
     here = (LogEntry.id > after, LogEntry.id <= upto)
     mine = LogEntry.participant_id == of.participant_id
     others = or_(LogEntry.participant_id != of.participant_id, LogEntry.participant_id.is_(None))
@@ -89,8 +90,8 @@ def take_out(session: Session, of: LogTraces, after: int, upto: int) -> None:
 
 
 def _files(session: Session, of: LogTraces, *here: ColumnElement[bool]) -> dict[int, Said]:
-    """The new words for entries about imported files that have one of their words in the name, by entry: the same
-    without the file's name."""
+    """New words for entries about imported files whose names contain one of `of.in_files`, by the entry's number: the
+    same words without the file's name."""
     found = session.execute(select(LogEntry.id, LogEntry.words).where(*here, LogEntry.what == "imported"))
     named = [(number, words) for number, words in found if isinstance(words, Said) and words.code == "import_of"]
     return {

@@ -1,6 +1,6 @@
-"""Mails to administrators: something waits, Canvas is away or the token dead, all is well again, the token ends soon.
+"""Mails to administrators: something waits, Canvas is away, the token is dead, Canvas works again, the token ends soon.
 
-Each event is an `Alert`, whose key says what it is about, so that two workers send it once. Commits.
+Each event is an `Alert`, whose key says what it is about, so that two workers send it only once. Commits.
 """
 
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ def _look_whether_it_is_well_again(session: Session, settings: Settings, connect
 
 
 def _look_at_what_waits(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
-    """The first is mailed at once; then what is new since the last digest, once an hour at most."""
+    """Mail the first thing that waits at once; after that, what is new since the last digest, at most once an hour."""
     waiting, last = _waiting(session, connection, now), _last(session, connection, "attention")
     known = {(cause, scope): people for cause, scope, people in (last.detail if last else [])}
     if last is not None:
@@ -87,8 +87,8 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
 @dataclass
 class Line:
     """A line of the digest: a cause, or a key of `NO_CAUSES`, and how many people wait for it. `courses` are the titles
-    of our courses whose Canvas courses have a problem, `first` the one of all that starts next, or started last, at
-    `starts_at`."""
+    of our courses whose Canvas courses have a problem. `first` is the affected course that starts next or else started last,
+    at `starts_at`."""
 
     cause: str
     people: int
@@ -103,11 +103,11 @@ NO_CAUSES: Marked[dict[str, str]] = {
     SIS_IDS: "Two people with one SIS ID",
     TO_ERASE: "To be erased, but with access in a Canvas that is not connected",
 }
-"""What else the digest names. These are no causes, since no seat of the connected Canvas waits for them."""
+"""What else the digest names. These are not causes, because no seat in the connected Canvas waits for them."""
 
 
 def what_waits(session: Session, connection: Connection, now: datetime) -> list[Line]:
-    """What waits for an administrator, a line a cause, most people first. Somebody in two places counts once."""
+    """What waits for an administrator: a line for each cause, most people first. Somebody in two places counts once."""
     people = select(Seat.cause, func.count(Seat.participant_id.distinct()))
     found = session.execute(people.where(*_waits(connection)).group_by(Seat.cause).order_by(Seat.cause))
     lines = {str(cause): Line(str(cause), number) for cause, number in found}
@@ -128,7 +128,7 @@ def what_waits(session: Session, connection: Connection, now: datetime) -> list[
 
 
 def _note_start(line: Line, courses: list[Where], now: datetime) -> None:
-    """Note which of the courses starts next; where all have started, which one did last."""
+    """Note which of the courses starts next or, if all have started, which one started last."""
     starts = [
         (one.starts_at, one.title) for one in courses if one.starts_at and _is_near(line.cause, one.starts_at, now)
     ]
@@ -137,7 +137,7 @@ def _note_start(line: Line, courses: list[Where], now: datetime) -> None:
 
 
 def _is_near(cause: str, starts_at: datetime | None, now: datetime) -> bool:
-    """Whether it is time to say what is wrong with a Canvas course. Without a start, it may open any time."""
+    """Whether it is time to report what is wrong with a Canvas course. A course without a start may open any time."""
     return cause not in blocked_courses.SHUT or starts_at is None or starts_at <= now + pauses.BEFORE_A_START
 
 
@@ -155,7 +155,7 @@ def _waiting(session: Session, connection: Connection, now: datetime) -> Waiting
     )
     by_cause: dict[tuple[str, str], int] = {}
     for cause, scope, people in found:
-        # A cause of one person has that person as its scope: all of these are one line together.
+        # A cause that concerns one person has that person as its scope: all of these together are one line.
         key = (str(cause), "" if scope.isdigit() and cause not in OF_A_PLACE else scope)
         by_cause[key] = by_cause.get(key, 0) + people
     for cause, code, starts_at in blocked_courses.courses_in_trouble(session, connection, now):
@@ -175,7 +175,7 @@ def _no_causes(session: Session, connection: Connection) -> dict[str, int]:
 
 
 OF_A_PLACE = ("course_missing", "section_missing", "course_concluded", "course_closed_to_students")
-"""Causes whose scope is the number of a course or a section of Canvas."""
+"""Causes whose scope is the number of a Canvas course or section."""
 
 
 def _look_at_the_end(session: Session, settings: Settings, connection: Connection, now: datetime) -> None:
@@ -207,7 +207,7 @@ def _queue(
     detail: list,
     now: datetime,
 ) -> None:
-    """Mail every address about the event, unless somebody did, or Course Settings have the kind switched off."""
+    """Mail every address about the event, unless that was done already or the kind is off in Course Settings."""
     event = f"{kind}/{connection.id}/{about}"
     made = upsert_into(session, Alert).values(
         event=event, kind=kind, connection_id=connection.id, made_at=now, detail=detail

@@ -1,6 +1,6 @@
 """Mails to participants about their registrations. Queues them in the change's own transaction; never commits.
 
-Nobody is mailed about a registration without `notify`, such as one that an import brought in.
+Nobody is mailed about a registration without `notify`, such as one that came with an import.
 """
 
 from collections.abc import Collection
@@ -29,11 +29,11 @@ KINDS: Marked[dict[str, str]] = {
 """The mails to participants, as Course Settings name them."""
 
 AT_ONCE = 500
-"""How many are looked up, or mailed that they are in, at once."""
+"""How many registrations are handled at once."""
 
 
 def is_on(session: Session, kind: str) -> bool:
-    """Whether Course Settings have this kind of mail switched on."""
+    """Whether this kind of mail is switched on in Course Settings."""
     return kind not in load_settings(session).mails_off.split(",")
 
 
@@ -73,7 +73,8 @@ def queue_moved(session: Session, registration: Registration, left: Course, now:
 
 
 def take_back(session: Session, kind: str, registration: Registration) -> bool:
-    """Delete the mail of this kind about the registration, because the act was undone. Returns whether it waited."""
+    """Delete the waiting mail of this kind about the registration, because the act was undone. Returns whether there
+    was one."""
     return take_back_from_all(session, kind, Registration.id == registration.id) > 0
 
 
@@ -84,13 +85,13 @@ def take_back_from_all(session: Session, kind: str, which: ColumnElement[bool]) 
 
 
 def not_mailed_yet(session: Session, kind: str, which: ColumnElement[bool]) -> set[int]:
-    """Those of these registrations with a mail of this kind that has not left; see `take_back_from_all`."""
+    """The ids of those registrations whose mail of this kind still waits to be sent; see `take_back_from_all`."""
     waits = select(Mail.registration_id).where(Mail.kind == kind, Mail.tries == 0)
     return set(session.scalars(select(Registration.id).where(which, Registration.id.in_(waits))))
 
 
 def was_mailed(session: Session, registration: Registration) -> bool:
-    """Whether the participant was mailed that they are in; such a mail that still waits is taken back."""
+    """Whether the participant was mailed that they are in. A mail that still waits is deleted, and doesn't count."""
     return registration.in_mailed_at is not None and not take_back(session, "in", registration)
 
 
@@ -104,8 +105,8 @@ def mail_again(session: Session, course: Course) -> None:
 def note_who_is_in(session: Session, now: datetime, *, by_mail: bool) -> int:
     """Note who was seen in a Canvas course that they can enter, and with `by_mail` queue a mail to each of them.
 
-    Returns how many were new; commits. Each is noted once for a registration, whatever happens to their enrollment
-    later, so nobody is mailed late because mails were set up only then.
+    Returns how many were new; commits. Each registration is noted once, with or without mail, whatever happens to its
+    enrollment later. So when mails are set up, nobody is mailed about having got in long before.
     """
     connection = load_settings(session).connection
     if connection is None or not load_settings(session).display_canvas:
@@ -115,7 +116,7 @@ def note_who_is_in(session: Session, now: datetime, *, by_mail: bool) -> int:
     if not ids:
         return 0
     begin_writing(session)
-    # If two workers found the same person, one of them changes the row.
+    # If two workers found the same person, only one of them changes the row.
     unnoted = update(Registration).where(Registration.id.in_(ids), Registration.in_mailed_at.is_(None))
     noted = session.scalars(unnoted.values(in_mailed_at=now).returning(Registration.id)).all()
     if by_mail:

@@ -12,14 +12,14 @@ from ..tables.office import Participant
 from .emails import INVISIBLE, as_compared
 
 CONTROLS: re.Pattern[str] = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters that control a terminal or the direction of text, and belong in no name."""
+"""Characters that control a terminal or the direction of text, and don't belong in a name."""
 
 
 AROUND = re.compile(rf"^(?:{INVISIBLE.pattern}|\s)+|(?:{INVISIBLE.pattern}|\s)+$")
 
 
 _BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and symbols by category that show nothing: the Hangul fillers and the Braille blank."""
+"""Characters that Unicode counts as letters or symbols, but that show nothing: Hangul fillers and the Braille blank."""
 
 
 def shows(text: str) -> bool:
@@ -62,16 +62,16 @@ NO_FIRST_NAME = re.compile(
     rf"{NO_LAST_NAME.pattern}|\b(?:ba|bsc|cpa|dds|dvm|edd|esq|gmbh|i[iv]|iii|inc|jd|jr|junior|ll[bcm]|ltd|ma|mag|mba|md"
     r"|mph|msc|msw|phd|rn|sc|sen|sr)\b"
 )
-"""Words beside a comma that does not stand between a last name and a first name."""
+"""Words next to a comma which show that it does not stand between a last name and a first name."""
 
 
 def read_listed_name(typed: str) -> str:
-    """As `read_name`, for lists and files, which have Alt, Ines."""
+    """As `read_name`, for lists and files, where a name may be written Alt, Ines."""
     return first_name_first(read_name(typed))
 
 
 def first_name_first(name: str) -> str:
-    """Ines Alt for Alt, Ines, unless that may be anything else."""
+    """Turn Alt, Ines into Ines Alt, unless the text may be something else."""
     if (parts := LAST_FIRST.fullmatch(name)) is None:
         return name
     last, first = (part.strip() for part in parts.groups())
@@ -88,7 +88,7 @@ SMALL_WORD = re.compile(
     "af|al|am|av|bin|da|das|de|degli|dei|del|della|den|der|des|di|do|dos|du|el|ibn|la|le|les|los|of|op|san|santa|st|ten"
     "|ter|the|van|vom|von|zu|zum|zur"
 )
-"""A word of a last name that is no name alone."""
+"""A word of a last name that is not a name on its own."""
 
 
 def may_be_two(name: str) -> bool:
@@ -115,17 +115,17 @@ EACH_THEIR_OWN: Marked[str] = (
 
 
 def is_named(participant: Participant) -> bool:
-    """Whether a name is known; somebody registered by email alone has the email as name."""
+    """Whether a name is known; somebody registered by email alone has the email as their name."""
     return as_compared(participant.name) != as_compared(participant.email)
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two names have the same words: in any order, without case, accents and signs, as in Lee, Kim."""
+    """Whether two names have the same words in any order: Kim Lee and Lee, Kim. Case, accents and signs don't count."""
     return sorted(re.findall(r"\w+", fold(one))) == sorted(re.findall(r"\w+", fold(other)))
 
 
 def check_name(participant: Participant, name: str, how_to_rename: str) -> None:
-    """Raise ValueError where the participant with the email that was given has another name than this."""
+    """Raise ValueError if the participant, who was found by an email, has a different name from this one."""
     if is_named(participant) and not same_name(participant.name, name):
         raise ValueError(
             t(

@@ -1,4 +1,4 @@
-"""Matches to look at: people whose Canvas user shares no word of their name. Never commits."""
+"""Matches to check: people whose name has no word in common with that of their Canvas user. Never commits."""
 
 from typing import cast
 
@@ -46,7 +46,7 @@ _NOTE = (
 
 
 def odd(connection_id: int) -> list[ColumnElement[bool]]:
-    """Conditions on Match and Participant: the names differ, and no administrator has said that this is right."""
+    """Conditions on Match and Participant: the names differ, and no administrator has confirmed the match."""
     chosen = func.coalesce(Match.how, "") == "admin"
     return [
         Match.connection_id == connection_id,
@@ -59,6 +59,6 @@ def odd(connection_id: int) -> list[ColumnElement[bool]]:
 
 
 def number(session: Session, connection_id: int) -> int:
-    """How many there are."""
+    """How many odd matches there are."""
     counted = select(func.count()).select_from(Match).join(Participant, Participant.id == Match.participant_id)
     return session.scalar(counted.where(*odd(connection_id))) or 0

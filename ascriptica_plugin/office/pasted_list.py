@@ -1,4 +1,4 @@
-"""Reads a pasted list of people: one on each line, columns of a spreadsheet, or the recipients of a mail."""
+"""Reads a pasted list of people: one person on each line, columns of a spreadsheet, or the recipients of a mail."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ from .imports import header
 from .imports.header import Header
 
 MOST_LINES = 500
-"""People, whether on lines of their own or not."""
+"""How many people a list may have, whether each is on a line of their own or not."""
 
 LONGEST = 1000
 
@@ -20,17 +20,17 @@ BULLET = r"[•◦▪‣·*–—-]|\[[ xX]?\]|[☐☑☒□✓✔]|[a-zA-Z]\)"
 MARK = re.compile(rf"#?\d+[.):]?|{BULLET}")
 IN_FRONT = re.compile(rf"^(?:#?\d{{1,4}}[.):]|{BULLET})\s+")
 BEFORE_A_NAME = re.compile(rf"^(?:#?\d{{1,4}}(?:[.):]|\s)|{BULLET})\s*")
-"""The number, the bullet or the box of a line: alone in a cell, before anything, and before what is surely a name."""
+"""The number, bullet or box that begins a line: alone in a cell, before anything, and before what is surely a name."""
 
 EMAIL = re.compile(r"[^\s,;:<>()\[\]\"]+@[^\s,;:<>()\[\]\"]+")
 EMAIL_AND_SIGNS = re.compile(rf"[<(\[]*{EMAIL.pattern}[>)\]]*")
-"""An email in a line, and with the brackets around it."""
+"""An email in a line, alone and with the brackets around it."""
 
 EXCEL = re.compile(r"sep=.", re.IGNORECASE)
 """Excel's own first line."""
 
 MOST_ALONE = 2
-"""So few names don't show whether a column has whole names, if an email follows, as it does behind a last name."""
+"""This few names don't show whether a column has whole names, if the email comes last, as it does after a last name."""
 
 GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
@@ -68,12 +68,12 @@ class PastedLine:
 
 
 NAMED_ALONE = {"name", "first_name", "last_name", "email"}
-"""The columns of a heading that says nothing of an email, with the one that is put behind them."""
+"""The columns that a heading without an email may have, and the email, which is added after them."""
 
 
 @dataclass(frozen=True)
 class _Heading:
-    """The first line where it names columns, and the sign between them. `has_email`: else the email stands anywhere in
+    """The first line, if it names columns, and the sign between them. Without `has_email`, the email may be anywhere in
     a line, and the last column is for it."""
 
     header: Header
@@ -97,7 +97,7 @@ def read_people(typed: list[tuple[int, str]]) -> list[PastedLine]:
     heading = _heading(typed[0][1]) if typed else None
     if typed and (heading or ("@" not in typed[0][1] and re.search(r"\be-?mail", typed[0][1], re.IGNORECASE))):
         typed = typed[1:]
-    # First only split, since reading as many addresses as fit into a form takes long.
+    # Only split the lines at first: reading as many addresses as fit into a form takes long.
     whole_names = _whole_names([line for _, line in typed])
     people_on = [(number, line, list(_split(line, heading, whole_names))) for number, line in typed]
     if (number := sum(len(parts) for _, _, parts in people_on)) > MOST_LINES:
@@ -125,7 +125,7 @@ def _heading(line: str) -> _Heading | None:
                 found = header.read("participants", cells)
             except (header.Unusable, ValueError, IndexError):
                 continue
-            # Vorname;Nachname is two columns, though by a tab it would be one.
+            # Vorname;Nachname is two columns, although split by a tab it would be one.
             are_names = set(found.columns) <= NAMED_ALONE and not any(";" in cell or "\t" in cell for cell in cells)
             if len(found.names) > 1 and (has_email or are_names):
                 return _Heading(found, sign, has_email)
@@ -157,7 +157,7 @@ def _split(line: str, heading: _Heading | None, whole_names: int) -> Iterator[_P
 
 
 def _tidied(name: str, email: str) -> tuple[str, str]:
-    """The name without a mark, and without the email where that stands in it, too."""
+    """The name without a mark, and without the email if the name contains it."""
     name = BEFORE_A_NAME.sub("", f"{name} ".replace(f"{email} ", "")).strip()
     if re.search(r"\S@\S", name):
         raise ValueError(t(recipients.MORE_THAN_ONE))
@@ -165,8 +165,8 @@ def _tidied(name: str, email: str) -> tuple[str, str]:
 
 
 def _whole_names(lines: list[str]) -> int:
-    """How many names of several words a column beside an email has, if most of its names do: they may be whole names,
-    and the other column something else."""
+    """How many names in a column beside an email have several words, if most of them do. Then they may be whole names,
+    and the other column may be something else."""
     both = [names for line in lines if "\t" in line and len(names := _names(line.split("\t"))) == 2]
     several = [sum(len(name.split()) > 1 for name in column) for column in zip(*both, strict=True)]
     return max((count for count in several if 2 * count > len(both)), default=0)
@@ -179,12 +179,12 @@ def _names(cells: list[str]) -> list[str]:
 
 
 def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
-    """The name and the email in the columns that the heading names; None where the line has no such columns."""
+    """The name and the email in the columns that the heading names; None if the line has no such columns."""
     for sign in dict.fromkeys((heading.sign, "\t")):
         try:
             cells = _cells(line, sign) if heading.has_email else _with_email_last(line, sign, heading)
         except ValueError:
-            # Quotation marks that go together by another sign.
+            # The quotation marks may match if another sign separates the cells.
             continue
         if person := _in_columns(cells, line, heading.header):
             return person
@@ -192,7 +192,7 @@ def _by_heading(line: str, heading: _Heading) -> tuple[str, str] | None:
 
 
 def _with_email_last(line: str, sign: str, heading: _Heading) -> list[str]:
-    """The cells of a line, and behind them its one email, whose column the heading doesn't name. Raises ValueError."""
+    """The cells of a line, and after them its one email, whose column the heading doesn't name. Raises ValueError."""
     if len(line) > LONGEST:
         raise ValueError(line)
     [email] = EMAIL.findall(line)
@@ -233,7 +233,7 @@ def _by_cells(line: str, whole_names: int) -> tuple[str, str]:
     if len(emails) > 1:
         raise ValueError(t(recipients.MORE_THAN_ONE))
     name, email = recipients.read(emails[0]) if emails else ("", "")
-    # In columns of a spreadsheet, two names are a first and a last one.
+    # In columns of a spreadsheet, two names are a first and a last name.
     if emails and len(names) > (0 if name else 2 if sign == "\t" else 1):
         raise ValueError(t(MORE_THAN_A_NAME))
     if emails and len(names) == 2:
@@ -247,7 +247,7 @@ def _by_cells(line: str, whole_names: int) -> tuple[str, str]:
 
 
 def _check_one(cell: str, line: str) -> None:
-    """Raise ValueError where a cell may name two people: Ines Alt, Juri Berg. Quotation marks say that it does not."""
+    """Raise ValueError if a cell may name two people: Ines Alt, Juri Berg. Quotation marks show that it doesn't."""
     if names.may_be_two(cell) and f'"{cell}"' not in line:
         raise ValueError(t("It is not clear who is who. {hint}", hint=t(recipients.PUT_IN_QUOTES)))
 
@@ -269,7 +269,7 @@ def _makes_up(email: str, first: str, last: str) -> bool:
 
 
 def _is_whole(email: str, name: str) -> bool:
-    """Whether an email is made of this name alone: a last name stands in it, too."""
+    """Whether an email is made of this name alone, so that the name already contains a last name."""
     first, _, last = name.rpartition(" ")
     return _makes_up(email, first, last)
 
@@ -288,7 +288,7 @@ def _cells(line: str, sign: str) -> list[str]:
 
 
 def _read(number: int, typed: str, parts: list[_Part]) -> list[PastedLine]:
-    """The people of one line, or the one problem with all of it."""
+    """The people on one line or, if there is any problem, only one PastedLine with the problem."""
     line = PastedLine(number, typed if len(typed) <= 80 else typed[:79] + "…")
     lines = []
     for part in parts:

@@ -41,14 +41,14 @@ def being_erased(session: Session, emails: Collection[str]) -> set[str]:
 
 def _has(emails: Collection[str]) -> ColumnElement[bool]:
     written = {*emails, *spellings(emails)}
-    # SQLite's lower() changes ASCII only, as that of Python's bytes does.
+    # SQLite's lower() changes ASCII only, and so does that of Python's bytes.
     lowered = {email.lower() for email in written} | {email.encode().lower().decode() for email in written}
     return func.lower(Participant.email).in_(lowered)
 
 
 def matching(words: str) -> ColumnElement[bool]:
     """Condition on Participant: every one of the words is in the name, the email or the SIS ID, accents ignored."""
-    # During an upgrade, the previous release makes participants without it.
+    # During an upgrade, the previous release still makes participants without `found_by`.
     plain = func.lower(Participant.name + " " + Participant.email + " " + func.coalesce(Participant.sis_user_id, ""))
     text = func.coalesce(func.nullif(Participant.found_by, ""), plain)
     return and_(*(text.contains(word, autoescape=True) for word in fold(words).split()), true())
@@ -59,8 +59,8 @@ def correct(
 ) -> bool:
     """Change the participant's name, email or SIS ID. Returns whether anything changed.
 
-    With another email or SIS ID they may be somebody else in Canvas, so that is looked up anew. A Canvas user that we
-    created is changed as well. Raises `sis_ids.Taken` where somebody else has the SIS ID; with `leave_out` one that
+    With another email or SIS ID they may be somebody else in Canvas, so that is looked up again. A Canvas user that we
+    created is changed as well. Raises `sis_ids.Taken` if somebody else has the SIS ID; with `leave_out`, a SIS ID that
     can't be theirs is left out and noted instead.
     """
     before = {name: getattr(participant, name) for name in facts}
@@ -110,7 +110,7 @@ def of_others(session: Session, participant: Participant, emails: Collection[str
 
 
 def _let_canvas_follow(session: Session, participant_id: int) -> None:
-    """Have the worker change the Canvas user at once, even where an earlier try failed."""
+    """Have the worker change the Canvas user at once, even if an earlier try failed."""
     ours = update(Match).where(Match.participant_id == participant_id, Match.created_by_us)
     if change(session, ours.values(follow_at=LONG_AGO)):
         session.info[claims.RANG] = True
@@ -120,8 +120,8 @@ def _let_canvas_follow(session: Session, participant_id: int) -> None:
 class Person:
     """The signed-in person, given by the host. `key` is the host's own lasting identifier of that person.
 
-    `language` is set by our pages: the code of the language that the person reads them in. Mails to the person are in
-    it from then on.
+    `language` is set by our pages: the code of the language in which the person reads them. From then on, mails to the
+    person are in that language.
     """
 
     key: str
@@ -134,8 +134,8 @@ class Person:
 def participant_for(session: Session, person: Person) -> Participant:
     """The participant with the person's key, created or updated.
 
-    Only the key identifies a person: an equal email never takes over an existing participant. A SIS ID that is
-    somebody else's, or none at all, is left out and noted; a host without SIS IDs deletes none.
+    Only the key identifies a person: somebody with the same email never takes over an existing participant. A SIS ID
+    that is somebody else's, or is not valid, is left out and noted. A host without SIS IDs doesn't delete ours.
     """
     found = session.scalar(select(Participant).where(Participant.key == person.key))
     if found is None:
@@ -154,7 +154,7 @@ def participant_for(session: Session, person: Person) -> Participant:
     _bring_up_to_date(found, person)
     sis_ids.give_or_leave_out(session, found, person.sis_user_id or "")
     if before != (found.email, found.sis_user_id):
-        # Known by another email or SIS ID: who are they in Canvas now?
+        # With another email or SIS ID they may be somebody else in Canvas.
         session.flush()
         matches.revise(session, found.id)
     return found

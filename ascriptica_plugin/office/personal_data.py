@@ -1,4 +1,4 @@
-"""Everything that we hold of one person, for exporting it."""
+"""Everything that we hold on one person, to be exported."""
 
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,9 @@ from . import people
 
 
 def held_on(session: Session, participant: Participant, sign_in: dict[str, Any] | None) -> dict[str, Any]:
-    """Everything that we hold of the participant, ready for JSON; nobody else's data, and no secret.
+    """Everything that we hold on the participant, ready for JSON, without other people's data and without secrets.
 
-    `sign_in` is what the site's sign-ins hold, None where it has none.
+    `sign_in` is what the site's sign-ins hold; None if the site has none.
     """
     theirs = session.execute(
         select(
@@ -125,6 +125,6 @@ def iso(value: datetime | None) -> str | None:
 
 
 def _for_export(participant: Participant, entry: Row[*tuple[Any, ...]]) -> dict[str, str]:
-    """The parts of a log entry that may name others: who in the office did it, and other Canvas users."""
+    """What replaces the parts of a log entry that may name others: who in the office did it, and other Canvas users."""
     who = {participant.email: "the participant", activity.US: activity.US}.get(entry.who, "the office")
     return {"who": who} | ({"words": ""} if entry.what == "waits" else {})

@@ -11,7 +11,7 @@ class NotPossible(Exception):
 
 
 def why_closed(course: Course, now: datetime, *, to_the_office: bool = False) -> str | None:
-    """Why registration is closed, as a sentence, apart from the course being full; None where it is open.
+    """Why registration is closed, as a sentence; None if it is open. Whether the course is full doesn't matter here.
 
     The office may register people outside the registration dates.
     """
@@ -29,7 +29,7 @@ def why_closed(course: Course, now: datetime, *, to_the_office: bool = False) ->
 
 
 def free(course: Course, taken: int | None = None) -> int | None:
-    """The number of free places, None without a limit. `taken` replaces the number taken now."""
+    """The number of free places; None if there is no limit. `taken` replaces the number taken now."""
     if course.capacity is None:
         return None
     return max(0, course.capacity - (course.places_taken if taken is None else taken))

@@ -29,9 +29,9 @@ class Plan:
     """One course's registrations as they will be.
 
     To write it, lock the course's row before the plan is made (`begin`). `by` is the email of the administrator who
-    acts, None where people act for themselves; `words` go into the activity log. `in_bulk`: it is a part of something
-    larger, so Canvas hears of people who act alone first. `notify`: those whom it registers or withdraws are mailed
-    about it; left out: unless it is in bulk.
+    acts, None if people act for themselves; `words` go into the activity log. `in_bulk`: the plan is part of something
+    larger, so people who act on their own come first in Canvas. `notify`: whether those whom it registers or withdraws
+    are mailed about it; if it is None, they are mailed unless the plan is `in_bulk`.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Plan:
         self._entering: dict[int | Participant, str] = {}  # the new ones, with their status
         self._joined: list[int | Participant] = []  # the new ones who wait, in order
         self._leaving: set[int] = set()  # registrations
-        self._for_another_course: set[int] = set()  # those of them that are moved there
+        self._for_another_course: set[int] = set()  # those of them that move to another course
         self._returning: dict[Registration, str] = {}
         self._moving: set[int] = set()
         self._moved_to = 0
         self._log: list[tuple[str, str, int | Participant]] = []
 
     def status(self, participant: Participant) -> str | None:
-        """`registered`, `waitlisted`, or None where the participant is neither."""
+        """`registered`, `waitlisted`, or None if the participant is neither."""
         if status := self._entering.get(_known(participant)):
             return status
         there = self._there.get(participant.id)
@@ -69,13 +69,14 @@ class Plan:
         return "registered" if there.id in self._moving else there.status
 
     def register(self, participant: Participant, *, wait: bool) -> None:
-        """Register a participant who is not; where the course is full, or others wait, `wait` joins the waitlist.
+        """Register a participant who isn't registered yet. With `wait`, they join the waitlist if there is no place.
 
-        Raises NotPossible where registration is closed, or there is no place and no `wait`.
+        There is no place if the course is full or others wait. Raises NotPossible if registration is closed, or if
+        there is no place and no `wait`.
         """
         if reason := places.why_closed(self.course, self.now, to_the_office=self.by is not None):
             raise NotPossible(reason)
-        # Newcomers queue behind those who wait, even where a place seems free.
+        # Newcomers queue behind those who wait, even if a place seems free.
         waits = places.free(self.course, self.taken) == 0 or self.waiting > 0
         if waits and not wait:
             raise NotPossible(t("{course} is full.", course=self.course.title))
@@ -108,9 +109,9 @@ class Plan:
             self.waiting -= 1
 
     def take_back(self, left: Registration, *, waits: bool = False) -> None:
-        """Give a withdrawn registration its place again, or where it `waits` its position on the waitlist.
+        """Give a withdrawn registration its place again or, with `waits`, its position on the waitlist if that is gone.
 
-        Raises NotPossible if the place is gone.
+        Raises NotPossible if the place is gone and it doesn't wait, and if the course is cancelled or has ended.
         """
         if reason := places.why_closed(self.course, self.now, to_the_office=True):
             raise NotPossible(reason)
@@ -200,7 +201,7 @@ class Plan:
         announce(self.session, signals.withdrawn, self.course, [one.id for one in leaving])
 
     def _write_log(self) -> None:
-        """One entry for each person; what somebody did to several is one act."""
+        """Write one entry for each person. What somebody did to several people is one act."""
         acts: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for who, what, whom in self._log:
             acts.setdefault((who, what), []).append(self._entry(who, what, whom))
@@ -229,7 +230,7 @@ class Plan:
 
 
 def _known(participant: Participant) -> int | Participant:
-    """The key of a participant in a plan: the id, or the object itself where it has none yet."""
+    """The key of a participant in a plan: the id, or the object itself if it has no id yet."""
     return participant if participant.id is None else participant.id
 
 
@@ -258,7 +259,7 @@ def begin(
 
 
 def look_up(session: Session, plans: Collection[Plan], participants: Collection[Participant]) -> None:
-    """Read the participants' registrations in the plans' courses. A plan knows only the last ones looked up."""
+    """Read the participants' registrations in the plans' courses. A plan knows only those looked up last."""
     live = session.scalars(
         select(Registration)
         .where(

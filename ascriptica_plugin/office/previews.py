@@ -1,6 +1,7 @@
-"""What a change of a course's Canvas course, or its reopening, would do: asked for, read by the worker, confirmed.
+"""What changing a course's Canvas course, or reopening the course, would do. Somebody asks, the worker reads Canvas,
+and somebody confirms.
 
-It promises nothing: no claim and no seat is written before somebody confirms it. Never commits.
+A preview reserves nothing: no claim and no seat is written before somebody confirms it. Never commits.
 """
 
 import hashlib
@@ -47,7 +48,7 @@ def moves_people(course: Course, association: Association | None) -> bool:
 def ask(
     session: Session, course: Course, association: Association | None, now: datetime, *, reopen: bool = False
 ) -> None:
-    """Have a preview made of giving the course this association or, to `reopen`, of putting its people back in it."""
+    """Ask for a preview of giving the course this association or, with `reopen`, of putting its people back in it."""
     begin_writing(session)
     change(session, delete(Preview).where(Preview.course_id == course.id))
     facts = {name: getattr(association, name) for name in _OF_ASSOCIATION} if association is not None else {}
@@ -70,7 +71,7 @@ def is_ready(preview: Preview) -> bool:
 
 
 def is_fresh(preview: Preview, now: datetime) -> bool:
-    """Whether what was read still counts."""
+    """Whether what was read is recent enough to be confirmed."""
     return preview.canvas_course_id is None or (
         preview.read_at is not None and preview.read_at > now - pauses.PREVIEW_FRESH
     )
@@ -106,7 +107,7 @@ class Numbers:
     waiting: int = 0
 
     def fingerprint(self, preview: Preview) -> str:
-        """A text that differs wherever something else would happen."""
+        """A text that changes whenever something else would happen."""
         place = (preview.connection_id, preview.canvas_course_id, preview.canvas_section_id, preview.reopen)
         groups = [[one.participant_id for one in group] for group in vars(self).values() if isinstance(group, list)]
         return hashlib.sha256(repr((place, groups, self.people, self.waiting)).encode()).hexdigest()[:32]
@@ -146,7 +147,7 @@ def of_cancelling(session: Session, course: Course) -> Numbers:
 
 
 def confirm(session: Session, preview: Preview, course: Course, now: datetime, by: str) -> None:
-    """Do it. The caller holds the course's lock, and has compared the numbers. Raises NotPossible."""
+    """Do what was previewed. The caller holds the course's lock, and has compared the numbers. Raises NotPossible."""
     if preview.reopen:
         cancelling.reopen(session, course, now, by)
     else:

@@ -44,7 +44,7 @@ PUT_IN_QUOTES: Marked[str] = "Put names with a comma in double quotes, or people
 def split(text: str, signs: str) -> list[str]:
     """The parts between these signs, without blank ones; what stands in quotes or brackets is not split.
 
-    Raises ValueError where one of them is not closed.
+    Raises ValueError if a quote or bracket is not closed.
     """
     parts, start, closes = [], 0, ""
     for at, sign in enumerate(text):
@@ -78,7 +78,7 @@ def people_in(text: str) -> list[str]:
 
 
 def read(part: str) -> tuple[str, str]:
-    """The name and the email of one person, the name blank where there is none. Raises ValueError with a sentence."""
+    """The name and the email of one person; without a name, it is blank. Raises ValueError with a sentence."""
     one = A_PERSON.fullmatch(part)
     if one is None and (more := re.fullmatch(rf"{A_PERSON.pattern}(?P<more>[^<>@]+)", part)):
         raise ValueError(t(TAKE_OFF, text=more["more"].strip()[:60]))

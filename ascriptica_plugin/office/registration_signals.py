@@ -10,7 +10,7 @@ from .. import signals
 from ..tables.office import Course, Participant, Registration
 
 AT_ONCE = 10_000
-"""How many registrations are looked up by one statement; a database takes only so many parameters."""
+"""How many registrations are looked up by one statement; a database limits the number of parameters."""
 
 
 def announce(session: Session, signal: NamedSignal, course: Course, registrations: Collection[int]) -> None:

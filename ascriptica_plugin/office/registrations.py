@@ -31,8 +31,8 @@ def register(
 ) -> Registration:
     """Register somebody: take a place, and claim the seat in the associated Canvas course.
 
-    Where the course is full, or others wait already, `wait` joins the waitlist instead: no place, no seat. `by` is the
-    email of the administrator who does it for them. Raises NotPossible where registration is closed, the course is
+    If the course is full, or others wait already, `wait` puts them on the waitlist instead: no place, no seat. `by` is
+    the email of the administrator who does it for them. Raises NotPossible if registration is closed, the course is
     full, or the person is already registered.
     """
     if by is None and not wait:
@@ -66,10 +66,10 @@ def withdraw(
     *,
     undoes: bool = False,
 ) -> Registration:
-    """Withdraw somebody, or take them off the waitlist. The first who waits gets the free place.
+    """Withdraw somebody, or take them off the waitlist. The first person on the waitlist gets the free place.
 
     `undoes`: this undoes the office's registration, so a person who was not mailed about that is not mailed now. Raises
-    NotPossible where the person is neither registered nor waiting.
+    NotPossible if the person is neither registered nor waiting.
     """
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, by)
@@ -84,9 +84,9 @@ def withdraw(
 
 
 def take_back(session: Session, course: Course, who: Person, now: datetime) -> Registration:
-    """Undo somebody's own withdrawal: the same registration has its place again.
+    """Undo somebody's own withdrawal: the same registration gets its place back.
 
-    Raises NotPossible after `pauses.WITHDRAWAL_UNDONE`, and where somebody else has the place or waits for one.
+    Raises NotPossible after `pauses.WITHDRAWAL_UNDONE`, and if somebody else has the place or waits for one.
     """
     locks.lock_course(session, course)
     its, participant = _plan(session, course, who, now, None)
@@ -106,9 +106,10 @@ def take_back(session: Session, course: Course, who: Person, now: datetime) -> R
 def put_back(
     session: Session, course: Course, participant: Participant, now: datetime, by: str, *, waits: bool
 ) -> Registration:
-    """Undo the office's withdrawal: the same registration has its place again, or `waits` in its position.
+    """Undo the office's withdrawal: the same registration gets its place back.
 
-    Raises NotPossible where somebody else has the place or waits for one.
+    If somebody else has the place or waits for one, it gets its position on the waitlist with `waits`, and otherwise
+    this raises NotPossible.
     """
     locks.lock_course(session, course)
     its, participant = _plan(session, course, participant, now, by)
@@ -154,20 +155,20 @@ def _register(its: Plan, participant: Participant, *, wait: bool) -> None:
 
 
 def refuse_twice(its: Plan, participant: Participant) -> None:
-    """Raise NotPossible where the participant is registered there already, or waits."""
+    """Raise NotPossible if the participant is already registered there, or waits."""
     if status := its.status(participant):
         raise already(status, participant, its.course, its.by)
 
 
 def not_registered(participant: Participant, course: Course, by: str | None) -> NotPossible:
-    """The text is for the administrator who acts, or else for the participant."""
+    """The refusal for somebody who is not registered: for the administrator who acts, or else for the participant."""
     if by:
         return NotPossible(t("{name} is not registered for {course}.", name=participant.name, course=course.title))
     return NotPossible(t("You are not registered for {course}.", course=course.title))
 
 
 def already(status: str, participant: Participant, course: Course, by: str | None) -> NotPossible:
-    """The same about somebody who is registered, or on the waitlist."""
+    """The refusal for somebody who is already registered or on the waitlist, for the same reader."""
     name, title = participant.name, course.title
     if status == "registered":
         said = t("{name} is already registered for {course}.", name=name, course=title) if by else None
@@ -195,9 +196,9 @@ HOW_TO_RENAME = mark("correct it at Participants first; if it has not, enter the
 
 @dataclass(frozen=True)
 class Entry:
-    """Somebody the office registers, as typed. A blank `name` keeps that of the participant with the email.
+    """Somebody whom the office registers, as typed. A blank `name` keeps that of the participant with the email.
 
-    `rename`: a participant with the email gets the name.
+    `rename`: an existing participant with the email gets this name.
     """
 
     email: str
@@ -223,8 +224,8 @@ def register_many(
 ) -> list[Registration | NotPossible]:
     """Register people for the office, or put them on the waitlist. Returns each one's registration, or why not.
 
-    An existing participant is found by the email in any case, and must not have another name than the entry; where
-    nobody has the email, a new one is made.
+    An existing participant is found by the email, whatever its case, and must not have another name than the entry,
+    unless the entry renames them. If nobody has the email, a new participant is made.
     """
     locks.lock_people(session)
     locks.lock_course(session, course)

@@ -1,7 +1,7 @@
-"""SIS IDs: what one may be, and that nobody has another's.
+"""SIS IDs: what is a valid one, and that no two people have the same one.
 
-Never commits. The database decides who has a SIS ID, so if two people bring the same one at the same moment, one of
-them gets it.
+Never commits. The database decides who has a SIS ID, so if two people bring the same one at the same moment, only one
+of them gets it.
 """
 
 import re
@@ -30,7 +30,7 @@ ERROR_OF_A_SPREADSHEET = re.compile(r"#(?:n/?a|nv|n/d|н/д|#*|.*[!?])", re.IGNO
 SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?e[+-]\d+|[+-]?\d+[.,]\d+e\d+", re.IGNORECASE)
 WITH_DECIMALS = re.compile(r"[+-]?\d+[.,]0+")
 ROUNDED = re.compile(r"[1-9]\d{14}0{3,}")
-"""A spreadsheet keeps 15 digits of a number. With fewer zeros behind them it may be a SIS ID all the same."""
+"""A spreadsheet keeps 15 digits of a number. With fewer than three zeros after them, it may still be a SIS ID."""
 
 _MONTH = (
     r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Jän|Mrz|Mär|Mai|Okt|Dez"
@@ -99,7 +99,7 @@ def others_with(session: Session, sis_user_ids: Collection[str]) -> dict[str, li
 
 
 def sentence(sis_user_id: str, other: Participant | None) -> str:
-    """Says who has the SIS ID or may have it; `other` is None for somebody who has given it up since."""
+    """A sentence that says who has the SIS ID or may have it; `other` is None if that person has given it up since."""
     who = f"{other.name} ({other.email})" if other else t("Somebody else")
     if other and other.sis_user_id != sis_user_id:
         return t(
@@ -134,7 +134,7 @@ def give(session: Session, participant: Participant, sis_user_id: str | None) ->
 def leave_out(participant: Participant, sis_user_id: str, *, decided: bool = False) -> bool:
     """Note that this SIS ID was brought for the participant and left out. Returns whether that is new.
 
-    An earlier decision about it stands. `decided`: there is nothing to ask, since it is no SIS ID.
+    An earlier decision about it stands. `decided`: nobody has to be asked whose it is.
     """
     if participant.sis_user_id_refused == sis_user_id:
         return False
@@ -143,7 +143,7 @@ def leave_out(participant: Participant, sis_user_id: str, *, decided: bool = Fal
 
 
 def give_or_leave_out(session: Session, participant: Participant, brought: str) -> None:
-    """Give a stored participant the SIS ID that a host brings; one that can't be theirs is left out, and no error."""
+    """Give a stored participant the SIS ID that a host brings. One that can't be theirs is left out; no error."""
     brought = brought.replace("\x00", "").strip()[:LONGEST]
     was_left_out = brought == participant.sis_user_id_refused
     if not brought or brought == participant.sis_user_id or (was_left_out and participant.sis_user_id_decided):

@@ -29,12 +29,12 @@ class Question:
 
 
 def left_out(session: Session) -> int:
-    """How many participants were left without a SIS ID that nobody has decided on yet."""
+    """How many participants have a left-out SIS ID that nobody has decided on yet."""
     return session.scalar(select(func.count()).select_from(Participant).where(*_ASKED)) or 0
 
 
 def undecided(session: Session) -> tuple[list[Question], int]:
-    """The SIS IDs that nobody has decided on yet, at most `SHOWN` of them, and the number of all."""
+    """The SIS IDs that nobody has decided on yet, at most `SHOWN` of them, and how many there are in all."""
     refused = Participant.sis_user_id_refused
     total = session.scalar(select(func.count(refused.distinct())).where(*_ASKED)) or 0
     first = (
@@ -64,7 +64,8 @@ def about(session: Session, participant: Participant) -> tuple[str, bool] | None
 def decide(session: Session, participant: Participant, is_theirs: bool, now: datetime, by: str) -> None:
     """Give the participant the SIS ID that was left out, or leave it out for good.
 
-    The person who had it loses it, and nobody is asked about it again. Raises ValueError with a sentence.
+    If they get it, the person who had it loses it, and nobody is asked about it again. Raises ValueError with a
+    sentence.
     """
     asked = participant.sis_user_id_refused
     others = sis_ids.others_with(session, [asked]).get(asked, []) if asked else []
@@ -87,7 +88,7 @@ def decide(session: Session, participant: Participant, is_theirs: bool, now: dat
     holder = next(iter(sis_ids.others_with(session, [sis_user_id]).get(sis_user_id, [])), None)
     if holder is not None and holder.sis_user_id == sis_user_id:
         if holder.erase_at:
-            # It may be what Canvas knows them by until their access there has ended.
+            # Canvas may know them by it until their access there has ended.
             raise ValueError(sis_ids.sentence(sis_user_id, holder))
         people.correct(session, holder, now, by, sis_user_id=None)
         sis_ids.leave_out(holder, sis_user_id, decided=True)

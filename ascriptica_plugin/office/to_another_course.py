@@ -22,8 +22,8 @@ def move(
 ) -> Registration:
     """Withdraw somebody from the course `here`, or its waitlist, and register them `there`: both or neither.
 
-    In Canvas they get into the new course before they leave the old one. Raises NotPossible where they are not
-    registered `here`, or the other course has no place for them.
+    In Canvas they get into the new course before they leave the old one. Raises NotPossible if they are not registered
+    `here`, or the other course has no place for them.
     """
     its = _begin_move(session, here, there, who, now, by)
     its.entering.register(its.participant, wait=False)
@@ -36,9 +36,10 @@ def move(
 def move_back(
     session: Session, there: Course, here: Course, participant: Participant, now: datetime, by: str, *, waits: bool
 ) -> Registration:
-    """Undo the office's move: the same registration `here` has its place again, or `waits` in its position.
+    """Undo the office's move: the same registration `here` gets its place back.
 
-    Raises NotPossible where somebody else has the place or waits for one.
+    If somebody else has the place or waits for one, it gets its position on the waitlist with `waits`, and otherwise
+    this raises NotPossible.
     """
     its = _begin_move(session, there, here, participant, now, by)
     left = latest(session, here, participant)
@@ -54,14 +55,14 @@ def move_back(
 
 @dataclass(frozen=True)
 class _Move:
-    """A move of one participant that was begun: what is left, and what is entered."""
+    """A move of one participant that has begun: the plan of the course they leave, and that of the one they enter."""
 
     participant: Participant
     leaving: Plan
     entering: Plan
 
     def write(self, session: Session) -> Registration:
-        """Write both as one act. The first who waits for the free place moves up."""
+        """Write both plans as one act. The first person who waits for the free place moves up."""
         here, there, now, by = self.leaving.course, self.entering.course, self.leaving.now, self.leaving.by
         self.leaving.withdraw(self.participant, moves=True)
         act_id = activity.begin_act(

@@ -16,7 +16,7 @@ AT_ONCE = 500
 
 OTHER_LETTERS = re.compile(r"""(?:.?[\u0300-\u036f]|[^\x00-\x7f]|["\\])+""")
 """Letters that a database may not match with their capitals, or with the same letter written as two characters; and
-what is written otherwise where a text is kept as a parameter."""
+signs that are escaped where a text is stored as a parameter."""
 
 
 def fold(text: str) -> str:
@@ -67,7 +67,7 @@ def put(session: Session, column: InstrumentedAttribute, ids: Iterable, value: s
 
 
 def names_one(text: str, words: Collection[str]) -> bool:
-    """Whether one of the words is in the text, for example a file's name: without accents too, or in a longer word."""
+    """Whether one of the words is in the text, for example a file's name, even without accents or in a longer word."""
     plain = _without_accents(text)
     return any(_without_accents(word) in plain for word in words)
 

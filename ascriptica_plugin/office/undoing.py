@@ -1,4 +1,4 @@
-"""Undo: an administrator's own last act on one person, as long as nothing else happened to that person since.
+"""Undoes an administrator's own last act on one person, as long as nothing else has happened to that person since.
 
 Never commits.
 """
@@ -27,14 +27,14 @@ UNDONE = {
     MOVED: "undid_move",
     CORRECTED: "undid_correction",
 }
-"""What the activity log adds to the undoing of each act, as a code."""
+"""For each act, the code of the words that the activity log adds when it is undone."""
 
 
 def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
     """The last act on the participant, if this administrator did it and it can be undone.
 
-    What Canvas answered since doesn't count. A move up from the waitlist does: the person has got the place that they
-    waited for.
+    What Canvas has answered since doesn't count. A move up from the waitlist does: the person has got the place that
+    they waited for.
     """
     by_people = or_(LogEntry.who != activity.US, LogEntry.what == "moved up")
     found = session.scalar(
@@ -44,7 +44,7 @@ def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
         .limit(1)
     )
     while found is not None and found.part_of is not None:
-        # A move has two halves, both about the same person, and the undoing of one is an act with that move in it.
+        # A move has two halves, both about the same person. Undoing a move is an act that contains another move.
         found = session.get(LogEntry, found.part_of)
     if found is None or found.who != by or found.participant_id != participant_id:
         return None

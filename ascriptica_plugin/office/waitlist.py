@@ -14,7 +14,7 @@ def move_up(session: Session, course: Course, now: datetime) -> int:
     """Give free places to those who wait, first come first served. Returns how many moved up.
 
     Call it in the transaction that changed the number of places, while holding the lock on the course's row.
-    `registered_at` stays the time of joining.
+    `registered_at` stays the time when they joined the waitlist.
     """
     its = plan.begin(session, [course], now)[course.id]
     moved = its.move_up()

@@ -1,4 +1,4 @@
 """What every package shares: clock, settings, pauses and tries, codes with their sentences, the language, process log.
 
-Knows nothing of ours.
+Uses none of our other packages.
 """

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-"""Due since then: at once, no matter what the clocks of different processes show."""
+"""What is due since then is due at once, no matter what the clocks of different processes show."""
 
 
 def utc_now() -> datetime:
@@ -17,7 +17,8 @@ def utc_now() -> datetime:
 
 
 def database_clock(session: Session) -> Callable[[], datetime]:
-    """The database's clock, which workers on several machines share; a step of this machine's clock doesn't move it.
+    """The database's clock, which workers on several machines share. If this machine's clock is put forward or back,
+    this one doesn't change.
 
     On SQLite it starts from this machine's time. On PostgreSQL it commits the session.
     """

@@ -18,8 +18,8 @@ OURS = "ASCRIPTICA_"
 
 
 class Setting(NamedTuple):
-    """`read` turns the value that was set into the one that is used. It raises ValueError, with a sentence, if it is
-    not valid."""
+    """`read` turns the value that was set into the one that is used. It raises ValueError, with a sentence, if the
+    value is not valid."""
 
     name: str
     default: Any
@@ -84,7 +84,7 @@ def _fallbacks(typed: str | Sequence[str | bytes] | None) -> list[str | bytes]:
 
 
 def secret_keys(values: Mapping[str, Any]) -> list[bytes]:
-    """The secret keys as itsdangerous takes them: the one in use last, before it those that it replaced."""
+    """The secret keys as itsdangerous takes them: first those that were replaced, and last the one in use."""
     keys = [*(values.get("SECRET_KEY_FALLBACKS") or ()), values["SECRET_KEY"]]
     return [key.encode() if isinstance(key, str) else key for key in keys]
 
@@ -206,7 +206,7 @@ A_COLOR = re.compile(r"[#\w ,.%()/-]+", re.ASCII)
 
 
 def _colors(typed: str | Mapping[str, str] | None) -> dict[str, str]:
-    """Colours by name, also as one text: `accent: #b00020; ground: white`. Raises ValueError, with a sentence."""
+    """Colours by name, from a mapping or text: `accent: #b00020; ground: white`. Raises ValueError, with a sentence."""
     if isinstance(typed, str):
         typed = dict(part.split(":", 1) for part in typed.split(";") if ":" in part)
     read = {name.strip(): color.strip() for name, color in (typed or {}).items()}
@@ -237,7 +237,7 @@ def _language(typed: str) -> str:
 
 
 ADDRESS = Setting("ASCRIPTICA_ADDRESS", "", _address)
-"""The plugin needs it for links in mails, the stand-alone site for more."""
+"""The plugin needs it for links in mails, the stand-alone site for other things too."""
 
 PLUGIN = (
     ADDRESS,

@@ -23,7 +23,7 @@ TIMES: Marked[dict[str, str]] = {
 }
 """The parts of a time that are shown, as Babel's patterns: https://babel.pocoo.org/en/latest/dates.html#date-fields.
 
-They are texts like others: a translation has the order and the signs of its language. """
+They are translated like other texts: a translation has the order and the signs of its language. """
 
 
 def moment(at: datetime, shown: str, zone: ZoneInfo) -> str:
@@ -35,15 +35,15 @@ def moment(at: datetime, shown: str, zone: ZoneInfo) -> str:
 
 @functools.lru_cache(10_000)
 def _moment(at: datetime, pattern: str, zone: ZoneInfo, language: str) -> str:
-    # Babel takes its time, and a page of a list has hundreds, many of them of one minute.
+    # Babel is slow, and a page of a list has hundreds of times, many of them in the same minute.
     return format_datetime(at, pattern, tzinfo=zone, locale=language)
 
 
 def percent(value: float) -> str:
-    """Four digits of it at most: 87.5 %."""
+    """The number as percent, with four digits at most: 87.5 %."""
     return t("{number} %", number=format_decimal(float(f"{value:.4g}"), "#,##0.####", locale=present()))
 
 
 def listed(parts: list[str]) -> str:
-    """The parts in a row: "Ann, Bob, and Kim"."""
+    """The parts as a list in a sentence: "Ann, Bob, and Kim"."""
     return format_list(parts, locale=present())

@@ -31,17 +31,17 @@ _present: ContextVar[str | None] = ContextVar("ascriptica_language", default=Non
 
 
 def present() -> str:
-    """The code of the language that is spoken now, one of `LANGUAGES`."""
+    """The code of the language in use now, one of `LANGUAGES`."""
     return _present.get() or SOURCE
 
 
 def spoken() -> str | None:
-    """The code of the language that somebody is spoken to in; None in a command, and in the worker between mails."""
+    """The code of the language in which somebody is addressed; None in a command, and in the worker between mails."""
     return _present.get()
 
 
 def speak(language: str | None) -> str | None:
-    """Speak this one of `LANGUAGES` from now on. Returns what `spoken` was before."""
+    """Use this one of `LANGUAGES` from now on. Returns what `spoken` was before."""
     before = _present.get()
     _present.set(language)
     return before
@@ -49,7 +49,7 @@ def speak(language: str | None) -> str | None:
 
 @contextmanager
 def in_language(language: str | None) -> Iterator[None]:
-    """Speak this one of `LANGUAGES` for a while; None: as if nobody was spoken to."""
+    """Use this one of `LANGUAGES` within the block; None: as if nobody was addressed."""
     before = speak(language)
     try:
         yield
@@ -76,19 +76,19 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 
 def mark(message: str) -> str:
-    """The message itself: for a text that is written where no language is known yet. It is shown with `t`."""
+    """The message itself: for a text in a place where the language is not known yet. It is shown with `t`."""
     return message
 
 
 Marked = Annotated[T, "texts that are shown with t"]
-"""The same for many, by their type: `WORDS: Marked[dict[str, str]] = {...}`. Keys are no texts."""
+"""The same for many texts, by their type: `WORDS: Marked[dict[str, str]] = {...}`. Keys are not such texts."""
 
 
 def t(message: str, /, **values: Any) -> str:
     """The message in the present language, with the values in its braces: `t("Withdraw from {course}?", course=title)`.
 
-    Where a value is Markup, so is the answer, and the rest is escaped. What is not in the catalogue comes back as it
-    is. Without values nothing is filled in.
+    If a value is Markup, so is the result, and the rest is escaped. A message that is not in the catalogue is returned
+    as it is. Without values nothing is filled in.
     """
     text = catalogue(present()).gettext(message) if message else message
     return _filled(text, values) if values else text
@@ -115,5 +115,5 @@ def number(value: int) -> str:
 
 @functools.lru_cache(10_000)
 def _number(value: int, language: str) -> str:
-    # Babel takes its time, and a page of counts has hundreds, most of them small.
+    # Babel is slow, and a page of counts has hundreds of numbers, most of them small.
     return format_decimal(value, locale=language)

@@ -15,15 +15,15 @@ WITHDRAWAL_UNDONE = timedelta(minutes=10)
 """How long people may undo their own withdrawal."""
 
 OPEN_AGAIN_SECONDS = 30
-"""When to request a page again whose database was down, full or too busy."""
+"""How soon a page may be requested again if the database was down, full or too busy."""
 
 # -- previews and imports ---------------------------------------------------------------------------------------------
 
 PREVIEW_FRESH = timedelta(minutes=5)
-"""A read of a Canvas course counts for so long; then the course is read again before anything is done."""
+"""How long a read of a Canvas course counts; after that, the course is read again before anything is done."""
 
 PREVIEW_KEPT = timedelta(hours=1)
-"""A preview that nobody confirmed is forgotten after so long."""
+"""How long a preview is kept that nobody confirms."""
 
 IMPORT_AT_ONCE_SECONDS = 2
 """How long a request works on a file. Most are done by then; the worker continues with longer ones."""
@@ -32,19 +32,19 @@ IMPORT_TAKEN = timedelta(seconds=30)
 """A batch takes about a second; a process that took an import and writes nothing for this long is gone."""
 
 IMPORT_KEPT, IMPORT_WAITS = timedelta(days=7), timedelta(hours=1)
-"""How long a report is kept, and a file whose columns nobody confirms, that was only tried out, or has refused rows."""
+"""How long a report is kept; and a file whose columns nobody confirms, that was only tried out, or has refused rows."""
 
 # -- one seat ---------------------------------------------------------------------------------------------------------
 
 TRIES = 8
-"""A seat that Canvas refuses is parked after so many counted attempts, which take about twenty minutes."""
+"""After this many counted attempts, which take about twenty minutes, a seat that Canvas refuses is parked."""
 
 FIRST_BACK_OFF, LONGEST_BACK_OFF = timedelta(seconds=5), timedelta(minutes=15)
 """The pause after a failed attempt doubles from the first to the longest."""
 
 
 def back_off(attempts: int) -> timedelta:
-    """The pause after one more attempt than these failed."""
+    """The pause after a failed attempt, if `attempts` failed before it."""
     return min(FIRST_BACK_OFF * 2 ** min(attempts, 10), LONGEST_BACK_OFF) * stretch(0.8, 1.2)
 
 
@@ -55,13 +55,13 @@ LATE = timedelta(minutes=2)
 """How long after sending a request Canvas may still carry it out; we wait half a minute at most for the answer."""
 
 ANSWERED = timedelta(seconds=10)
-"""Most requests are answered within so long; after that, pages say that we wait for an answer."""
+"""Most requests are answered within this time; after that, pages say that we wait for an answer."""
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """Canvas's times and its Date header have whole seconds, so an enrollment of ours may seem this much too old."""
 
 SEEN_LATELY = timedelta(minutes=1)
-"""An enrollment of somebody else's making is taken as it was seen for so long; later we ask again."""
+"""How long we rely on what we saw of an enrollment that somebody else made; after that, we ask again."""
 
 CANARY = timedelta(minutes=15)
 """How often one of the seats that are held for the same cause, the canary, tries again."""
@@ -75,13 +75,13 @@ MASS_BLOCKS = timedelta(minutes=10)
 """How long the people of an import wait for Canvas; renewed while it works."""
 
 MASS_FIRST_LOOKS = (0.3, 0.7, 1.0)
-"""Right after an import was sent we look how far it is, after so many seconds each."""
+"""The pauses, in seconds, before the first looks at how far an import is, right after it was sent."""
 
 MASS_STUCK = timedelta(hours=2)
 """An import that Canvas has not carried out by then is aborted."""
 
 MASS_AGAIN = timedelta(hours=1)
-"""For how long everybody goes one by one after an import was given up."""
+"""How long everybody is handled one by one after an import was given up."""
 
 
 def mass_poll(age: timedelta) -> timedelta:
@@ -95,14 +95,14 @@ CALL_STEP_SECONDS, CALL_SECONDS = 10, 30
 """How long a call waits for a connection and for each piece of an answer, and how long it takes in all."""
 
 SILENT_SECONDS = 1
-"""Calls without an answer for so long keep a quarter of the flight at most."""
+"""Calls that have waited this long for an answer keep a quarter of the flight at most."""
 
 HEADERS_SECONDS = 1
-"""How long what one answer of Canvas says of its bucket counts for the flight."""
+"""How long the flight relies on what an answer of Canvas says about Canvas's bucket."""
 
 
 def throttle_seconds(missing: float) -> float:
-    """The pause after Canvas throttled a call: until so much fits into its bucket, of which 10 leak out per second
+    """The pause after Canvas throttled a call: until `missing` fits into its bucket, from which 10 leak out per second
     [request_throttle.rb]."""
     return min(max(1.0, missing / 10), 60.0)
 
@@ -115,33 +115,33 @@ LONGEST_HOLD = timedelta(minutes=1)
 
 
 def hold_pause(cause: str, tries: int) -> timedelta:
-    """The pause before a Canvas that is on hold is asked again, after so many failed tries.
+    """The pause before a Canvas that is on hold is asked again, after this many failed tries.
 
-    A refused token works again only when somebody acts, so it is tried no more often than a canary.
+    A refused token works again only after somebody has acted, so it is tried no more often than a canary.
     """
     longest = LONGEST_HOLD if cause in ("canvas_down", "takes_no_changes", "address_refused") else CANARY
     return min(FIRST_BACK_OFF * 2 ** min(tries, 10), longest) * stretch(0.8, 1.2)
 
 
 FAILED_CHANGES = 5
-"""After Canvas failed at so many changes of different people in a row, it counts as taking none; if all were in one
-Canvas course, that course counts as taking none."""
+"""If Canvas fails at this many changes of different people in a row, it counts as taking no changes; if all of them
+were in one Canvas course, only that course does."""
 
 COURSE_PAUSE = timedelta(minutes=1)
 """A Canvas course that takes no changes is tried again this often, by one of its people."""
 
 REFRESH_SECONDS, REFRESH_AGAIN_SECONDS = 5, 0.05
 """How long a call for a new access token may take, which is less than a worker may be silent; and how often a process
-looks whether another one's call has ended."""
+checks whether another one's call has ended."""
 
 REFRESHING = timedelta(seconds=8)
-"""How long one process has the lock on refreshing a developer key."""
+"""How long one process holds the lock on refreshing a developer key."""
 
 REFRESH_EARLY = timedelta(minutes=5)
-"""An access token is replaced so long before its end, or in the last fifth of its life if that is shorter."""
+"""An access token is replaced this long before its end, or in the last fifth of its life if that is shorter."""
 
 KEY_SECONDS = 1
-"""How often a drain looks whether the key was replaced."""
+"""How often a drain checks whether the key was replaced."""
 
 ASK_FOR_END = timedelta(days=1)
 """How often Canvas is asked when the pasted token ends."""
@@ -150,8 +150,8 @@ LOOK_UP_AGAIN = timedelta(minutes=15)
 """The pause before a Canvas course that was not found, or takes nobody, is looked up again."""
 
 LOOK_AGAIN = timedelta(minutes=1)
-"""The pause before we look again what became of a request, or at a person, where Canvas failed at that. Nothing else
-about the person is sent before, so it is short."""
+"""The pause before we look again at a person, or at what became of a request, if Canvas failed at that. It is short,
+because nothing else about the person is sent until then."""
 
 LOOK_UP_FRESH = timedelta(days=1)
 """What we know of a Canvas course is looked up again when it is this old."""
@@ -160,16 +160,16 @@ READ_FRESH = timedelta(days=1)
 """The enrollments of a Canvas course in use are read again when what we know is this old."""
 
 BEFORE_START = timedelta(days=2)
-"""So long before a course starts, its Canvas course is read once more, even if it was read just before."""
+"""This long before a course starts, its Canvas course is read once more, even if it was read just before."""
 
 GRADING = timedelta(days=14)
-"""After a course's end, its results are still asked for every day for so long, since teachers are grading."""
+"""How long after a course's end its results are still fetched every day, because teachers are grading."""
 
 FIRST_READ = timedelta(seconds=10)
 """How long enrolling waits for the first read of a Canvas course."""
 
 RECHECK_SECONDS = 600
-"""`flask ascriptica recheck` ends after so long in which no Canvas course was read."""
+"""`flask ascriptica recheck` and `fetch-results` end if nothing was read for this long."""
 
 LONG_OUTAGE = timedelta(hours=1)
 """After an outage longer than this, every Canvas course in use is read again."""
@@ -195,17 +195,17 @@ LEASE = timedelta(seconds=10)
 """A worker that is silent keeps the drain for this long."""
 
 LOOK_SECONDS = 0.5
-"""How often a drain does what can be done while Canvas works, also if answers come all the time; and how often it looks
-again for small tasks of which there were none."""
+"""How often a drain does what can be done while Canvas works, even if answers keep coming; and how often it looks again
+for small tasks after it found none."""
 
 NEWCOMERS_SECONDS = 0.1
 """How often a drain looks for people who have just registered or withdrawn."""
 
 LINE_SECONDS = 1
-"""How often a drain reads anew who is next, as the order changes."""
+"""How often a drain reads again who is next, because the order changes."""
 
 COMMIT = timedelta(seconds=10)
-"""A wish that was made so long before the line was read may have been stored after it."""
+"""A change may be committed this long after it was made, so newcomers are read from this long before the last read."""
 
 ASIDE_SECONDS = 0.25
 """How long a drain leaves a seat alone that somebody has locked, or whose course is being read."""
@@ -224,8 +224,8 @@ TURN_SECONDS, LATE_TURN_SECONDS = 1.0, 0.1
 before it tries again to store an answer."""
 
 LOCKED_SECONDS, LOCK_SECONDS = 5, 1
-"""How long a drain waits in all until somebody gives a row free that is needed to store Canvas's answer, and how long
-one transaction waits for it."""
+"""How long a drain waits in all for a locked row that it needs to store Canvas's answer, and how long one transaction
+waits for it."""
 
 SHUTDOWN_SECONDS = 7
 """How long a drain that was asked to stop waits for its calls."""
@@ -243,7 +243,7 @@ THROTTLED = timedelta(minutes=2)
 """How long we report that Canvas asked us to slow down. It asks for a minute and a half at most."""
 
 DONE_SECONDS = 0.5
-"""How often `recheck` and `fetch-results` look whether it was done."""
+"""How often `recheck` and `fetch-results` check whether everything is done."""
 
 RING_SECONDS = 0.25
 """How long the bell waits for Redis, once."""
@@ -252,19 +252,19 @@ FAILED_JOB_SECONDS = 24 * 3600
 """How long Redis keeps a job that failed, for an operator to look at."""
 
 FLAG_SECONDS = 10
-"""A bell that no worker heard is rung again after so long."""
+"""After this long, a bell that no worker has heard can be rung again."""
 
 COUNT_SECONDS = 5
 """How often a worker stores what it has counted."""
 
 STANDBY_SECONDS = 0.5
-"""How often a worker looks while another one drains, so that it takes over within a second of the other one's end."""
+"""How often a worker looks while another one drains, so that it takes over within a second after that one has ended."""
 
 AGAIN_SECONDS = 3
 """The pause before Redis is tried again after it was away."""
 
 JOB_SECONDS, CONNECT_SECONDS = 1, 5
-"""How long the worker waits for a job before it looks whether it has to stop, and for Redis to be reached at most."""
+"""How long the worker waits for a job before it checks whether it has to stop, and how long at most to reach Redis."""
 
 COMPARE_SECONDS = 600
 """How often the names of people are compared with those of their Canvas users."""
@@ -283,7 +283,7 @@ FIRST_MAIL_PAUSE, LONGEST_MAIL_PAUSE = timedelta(seconds=30), timedelta(hours=1)
 MAIL_GIVEN_UP = timedelta(hours=24)
 
 MAIL_SECONDS = 10
-"""How long the mail server may take for a step."""
+"""How long the mail server may take for each step."""
 
 AWAY = timedelta(hours=1)
 """How long Canvas has to be away before administrators are mailed."""
@@ -293,7 +293,7 @@ BEFORE_A_START = timedelta(hours=48)
 often publish late, and dates may still change."""
 
 BETWEEN_DIGESTS = timedelta(hours=1)
-"""How often administrators are mailed at most about what waits."""
+"""The shortest time between two mails to administrators about what waits."""
 
 # -- what an operator is warned about ---------------------------------------------------------------------------------
 
@@ -323,13 +323,13 @@ SECOND_STEP_SET_UP = timedelta(minutes=10)
 """How long the secret of a new second step is offered."""
 
 BROWSER_KNOWN = timedelta(days=180)
-"""How long an account knows a browser that it was signed in on."""
+"""How long an account remembers a browser on which it was signed in."""
 
 LINK_LASTS, MAILED_PASSWORD_LINK_LASTS = timedelta(hours=24), timedelta(hours=1)
 """How long a one-time link works; one for a new password that was mailed works for less."""
 
 SIGN_UP_KEPT = timedelta(days=7)
-"""A sign-up that nobody confirmed is forgotten after so long."""
+"""How long a sign-up is kept that nobody confirms."""
 
 # -- everything on one machine ----------------------------------------------------------------------------------------
 
@@ -346,4 +346,4 @@ CHILD_STEADY_SECONDS, CHILD_LONGEST_PAUSE_SECONDS = 10, 30
 """A process that lived this long is restarted at once; one that keeps dying after a pause that grows up to this."""
 
 CHILD_LOOK_SECONDS = 0.05
-"""How often we look whether a process has died."""
+"""How often we check whether a process has died."""

@@ -1,5 +1,5 @@
-"""The process log: one line an event, in UTC, as key=value or JSON. No text in it can pass for another event, and none
-has anybody's email."""
+"""The process log: one line for each event, in UTC, as key=value or JSON. No text in it can pass for another event, and
+no line contains an email."""
 
 import json
 import logging
@@ -48,14 +48,14 @@ class _Lines(logging.Formatter):
 
 
 class _JSON(_Lines):
-    """The same as one JSON object a line."""
+    """The same, as one JSON object on each line."""
 
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(self._fields(record), default=str)
 
 
 def unnamed(text: str) -> str:
-    """The text without emails: for what Canvas has put into words, which a host's own log may get."""
+    """The text without emails: for Canvas's own words, which may get into a host's own log."""
     return _EMAIL.sub("(email)", text)
 
 
@@ -83,7 +83,7 @@ def begin(shape: str = "text") -> None:
 
 
 class Trouble:
-    """Logs once that something is away, and once that it is back, not each time that it is needed."""
+    """Logs once that something is away, and once that it is back, not every time somebody needs it."""
 
     def __init__(self, what: str, meanwhile: str):
         self.what, self.meanwhile = what, meanwhile

@@ -1,5 +1,5 @@
-"""What went wrong and what was done, as codes with their parameters. Stored like this, pages can say them in any
-language.
+"""What went wrong and what was done, as codes with their parameters. They are stored like this so that pages can show
+them in any language.
 
 Every sentence of that kind is in this module. What Canvas said, and what people typed, are parameters.
 """
@@ -228,9 +228,9 @@ SENTENCES: Marked[dict[str, str]] = {
     "link_for_sign_up": "To confirm the sign-up of {email}.",
     "link_for_password": "For a new password of {email}.",
 }
-"""Codes, and what they say in English. `words` is what somebody else put into words, or an older release.
+"""Codes, and what they say in English. `words` is for a text that somebody else, or an older release, has worded.
 
-A list among the parameters is said with semicolons between its parts.
+A list among the parameters is shown with semicolons between its parts.
 """
 
 
@@ -252,7 +252,7 @@ class Said(str):
         return text if isinstance(text, cls) else cls("words", words=text)
 
     def again(self) -> "Said":
-        """The same in the present language, where it was said in another."""
+        """The same sentence in the present language, even if it was made in another one."""
         return self._from_dict(self._as_dict())
 
     def to_json(self) -> str:
@@ -269,7 +269,7 @@ class Said(str):
 
     @classmethod
     def from_json(cls, stored: str) -> "Said":
-        """What `to_json` made. What an older release stored is no JSON, and stays as it was worded."""
+        """What `to_json` made. What an older release stored is not JSON, and stays as it was worded."""
         try:
             return cls._from_dict(json.loads(stored))
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -289,7 +289,7 @@ def _read(value: Any) -> Any:
 
 
 def change_of(name: str, before: Any, after: Any) -> Said:
-    """What was changed, by its code without `of_`; `before` and `after` are empty where there is nothing."""
+    """A change of what `name` stands for, a code without `of_`. `before` or `after` is empty if there is nothing."""
     of = Said(f"of_{name}")
     if not before:
         return Said("given", of=of, after=after)
@@ -297,6 +297,6 @@ def change_of(name: str, before: Any, after: Any) -> Said:
 
 
 def codes_saying(text: str) -> list[str]:
-    """The codes whose own words contain this text, in any case."""
+    """The codes whose own words contain this text, whatever its case."""
     words = {code: re.sub(r"{\w+}", "", sentence).lower() for code, sentence in SENTENCES.items()}
     return [code for code, its in words.items() if text.lower() in its]

@@ -25,16 +25,16 @@ class Connection(Base):
 
     Canvas has accepted `token`; it is empty once somebody has disconnected, at `disconnected_at`. `hold_*` stops all
     calls at once. `throttled_at` is when Canvas last asked us to slow down. From `restored_at` until every Canvas
-    course was read again, no enrollment is ended, since Canvas came back from a backup. `drain_*` is the lease by which
-    only one worker talks to this Canvas.
+    course was read again, no enrollment is ended, because Canvas was restored from a backup. `drain_*` is the lease by
+    which only one worker talks to this Canvas.
 
-    `key_kind`: token (pasted) or developer_key. Canvas ends a pasted token at `token_expires_at`; None: never, unless
-    `token_end_known` is false, when Canvas did not say; it was asked at `token_end_asked_at`. A developer key has
+    `key_kind`: token (pasted) or developer_key. A pasted token ends at `token_expires_at`. None means never or, if
+    `token_end_known` is false, that Canvas did not say; it was asked at `token_end_asked_at`. A developer key has
     `client_*` and `refresh_token` (None: Canvas refuses it), with which `token` is replaced from `refresh_at` on, by
-    the process that has `refreshing_until_at`. `cuts_includes`: the key lacks Allow Include Parameters, so Canvas
-    leaves emails out of lists. `sign_ins` are the ways to sign in there, as pairs of number and kind; None: we may not
-    see them. Single sign-on of those whom we create is bound to `sign_in_id`; None: to none. `proof`: what a round-trip
-    proof has enrolled and not yet removed.
+    the process that has the lock until `refreshing_until_at`. `cuts_includes`: the key lacks Allow Include Parameters,
+    so Canvas leaves emails out of lists. `sign_ins` are the ways to sign in there, as pairs of number and kind; None:
+    we may not see them. The single sign-on of Canvas users whom we create is bound to `sign_in_id`; None: to none.
+    `proof`: what a round-trip proof has enrolled and not yet removed.
     """
 
     __tablename__ = "ascriptica_connection"
@@ -79,17 +79,17 @@ class Connection(Base):
 
 
 class Settings(Base):
-    """Course Settings: one row. `draft_*` is what an admin typed that Canvas has not confirmed yet.
+    """Course Settings: one row. `draft_*` is what an administrator typed that Canvas has not confirmed yet.
 
-    A drafted developer key has no token until an administrator approved it in Canvas. `draft_state` is the digest of
-    the state that the way to Canvas carried, until it is back.
+    A drafted developer key has no token until an administrator has approved it in Canvas. `draft_state` is the digest
+    of the state that was sent to Canvas with the browser, until the browser brings it back.
 
     `create_users`: create a Canvas user for a person who has none, otherwise wait. `by_invitation`: invite, otherwise
-    enroll at once. `canvas_mail`: let Canvas notify people. `way_in`: how those whom we create get in, a code of
-    `ledger.ways_in`; None: the default. `on_withdrawal`: delete, deactivate or conclude the enrollment, or choose by
-    what the person did in the course. `contact_*` is how participants reach the office. `admin_mails` are the addresses
-    that alerts go to, `mails_off` the kinds of mail that are switched off, both separated by commas. `mass_by_sis`:
-    many people at once go by a SIS import.
+    enroll at once. `canvas_mail`: let Canvas notify people. `way_in`: how people whose Canvas user we create sign in, a
+    code of `ledger.ways_in`; None: the default. `on_withdrawal`: delete, deactivate or conclude the enrollment, or
+    choose by what the person did in the course. `contact_*` is how participants reach the office. `admin_mails` are the
+    addresses that alerts go to, `mails_off` the kinds of mail that are switched off, both separated by commas.
+    `mass_by_sis`: many people at once are sent by a SIS import.
     """
 
     __tablename__ = "ascriptica_settings"

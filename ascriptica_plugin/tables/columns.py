@@ -60,14 +60,14 @@ class Sealed:
         return cls(keys.encrypt(secret.encode()))
 
     def open(self, keys: MultiFernet) -> str | None:
-        """The secret, or None when the key that sealed it is gone."""
+        """The secret, or None if the key that sealed it is gone."""
         try:
             return keys.decrypt(self.ciphertext).decode()
         except InvalidToken:
             return None
 
     def with_newest_key(self, keys: MultiFernet) -> "Sealed | None":
-        """The same secret sealed with the first of the keys, or None when the key that sealed it is gone."""
+        """The same secret sealed with the first of the keys, or None if the key that sealed it is gone."""
         try:
             return Sealed(keys.rotate(self.ciphertext))
         except InvalidToken:
@@ -107,7 +107,7 @@ class SaidColumn(TypeDecorator):
 
 
 class NotedColumn(SaidColumn):
-    """The same for a column that is never NULL: nothing is empty."""
+    """The same for a column that is never NULL: no words are stored as an empty text."""
 
     cache_ok = True
 
@@ -140,7 +140,7 @@ def begin_writing(session: Session) -> None:
     timeout; BEGIN IMMEDIATE waits its turn instead. PostgreSQL needs nothing.
     """
     connection = session.connection()
-    # The driver's own connection, since SQLAlchemy does not know of a transaction that only the driver began.
+    # Ask the driver's own connection, because SQLAlchemy does not know of a transaction that only the driver began.
     if connection.dialect.name == "sqlite" and not cast(Any, connection.connection.dbapi_connection).in_transaction:
         # Not through the session: it would first flush, and so begin an ordinary transaction.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -155,8 +155,8 @@ def upsert_into(session: Session, table: type[Base]) -> sqlite.Insert | postgres
 def one_of_few(session: Session, column: ColumnElement[int], ids: Select | CompoundSelect) -> ColumnElement[bool]:
     """Condition that the column is one of these ids, which are few, although PostgreSQL expects many.
 
-    PostgreSQL keeps no statistics of two columns compared, so it takes a third of all seats for unsettled, and reads
-    whole tables instead of looking up so many in an index. It takes an array for short.
+    PostgreSQL keeps no statistics on how two columns compare, so it assumes that a third of all seats are unsettled,
+    and reads whole tables instead of looking up that many in an index. It assumes that an array is short.
     """
     if session.get_bind().dialect.name == "postgresql":
         return column == any_(func.array(ids.scalar_subquery()))

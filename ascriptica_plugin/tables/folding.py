@@ -28,7 +28,7 @@ def sorted_by(name: str) -> str:
 
 
 def found_by(name: str, email: str, sis_user_id: str | None) -> str:
-    """The text in which a participant is searched for. Its parts are on lines of their own, which no word joins."""
+    """The text in which a participant is searched for. Each part is on its own line, so no word matches across two."""
     return "\n".join(map(fold, (name, email, _as_pronounced(email), sis_user_id or "")))
 
 

@@ -12,19 +12,19 @@ class Import(Base):
     """An uploaded file that is being imported, and the results of its rows so far; a dry run changes nothing else.
 
     `file` is kept until the last row is `done`, or a while longer if it was only tried out or has refused rows.
-    `outcomes` are kept as long: for each line that was tried out what would become of it, and what it would change, in
+    `outcomes` are kept as long: for each line that was tried out, what would become of it and what it would change, in
     words. `refused` has pairs of line and reason, `remarks` pairs of line and what was left out of a row that was
     taken. `taken_until_at` is the lease of the worker that imports it. `broken`: an unexpected error ended it before
     its last row.
 
-    `to_confirm`: nothing happens before somebody has said what its `columns` are. These are the columns of ours in the
-    order of the file's, None for one that is ignored; no list where the file has our names. `ignored` has the names of
-    those. `rename`: the file's names replace those of people who are here. `notify`: people whom it registers or
-    withdraws are mailed. `removes` are the courses that it would take too many people out of: code, title, how many, of
-    how many; nothing happens before somebody has decided about them. Where it was only tried out because it takes
-    people out of courses, they are those. `may_remove`: they are removed. `new_people` are those whom its registrations
-    made. `act_id` is its entry in the activity log.
-    Its reasons are in the `language` of the page that uploaded it.
+    `to_confirm`: nothing happens before somebody has confirmed what its `columns` are. These are our columns in the
+    order of the file's, None for one that is ignored; there is no list if the file has our names. `ignored` has the
+    names of the ignored ones. `rename`: the file's names replace those of people who are here. `notify`: people whom it
+    registers or withdraws are mailed. `removes` are the courses from which it would remove too many people: code,
+    title, how many, of how many; nothing happens before somebody has decided about them. If it was only tried out
+    because it removes people from courses, they are those courses. `may_remove`: the people are removed. `new_people`
+    is how many participants its registrations made. `act_id` is its entry in the activity log. Its reasons are in the
+    `language` of the page that uploaded it.
     """
 
     __tablename__ = "ascriptica_import"

@@ -15,20 +15,20 @@ DEFAULT_SECTION = 0
 class Match(Base):
     """Who a participant is in Canvas, on one connection, and what that rests on.
 
-    `address` is how Canvas finds the user: `sis_user_id:X` or `sis_login_id:X`; None where neither is known. `how` the
-    match was made: sis, email, login, created (by us) or admin; None where an older release made it. It is stale once
-    the participant's SIS ID or email is another than `from_sis_user_id` and `from_email`. `doubted`: Canvas answered
-    something that does not fit, so it is looked up before anything else. From `look_at` on, the user's enrollments have
-    to be read. `question` is what only an administrator can answer: who, still or same_user; `candidates` are the
-    Canvas users (id, name, login_id, email, sis_user_id) to choose from. `create_new`: the answer was a new user.
-    `shared`: the answer was that several participants are this one Canvas user.
+    `address` is how Canvas finds the user: `sis_user_id:X` or `sis_login_id:X`; None if neither is known. `how` is how
+    the match was made: sis, email, login, created (by us) or admin; None if an older release made it. The match is
+    stale once the participant's SIS ID or email differs from `from_sis_user_id` and `from_email`. `doubted`: Canvas
+    answered something that does not fit, so it is looked up before anything else. From `look_at` on, the user's
+    enrollments have to be read. `question` is what only an administrator can answer: who, still or same_user;
+    `candidates` are the Canvas users (id, name, login_id, email, sis_user_id) to choose from. `create_new`: the answer
+    was a new user. `shared`: the answer was that several participants are this one Canvas user.
 
-    `names_compared` are Canvas's name and ours as they were compared last, a line each; `names_differ`: they have no
-    word in common.
+    `names_compared` are Canvas's name and ours as they were compared last, one on each line; `names_differ`: they have
+    no word in common.
 
     `login_sent` is stored before we ask Canvas to create the user. `name_sent` and `email_sent` are what a user created
-    by us has in Canvas; from `follow_at` on, it is to follow the participant's, unless they are the same. `way_in` is
-    what was done so that they can sign in there, a code of `ledger.ways_in`.
+    by us has in Canvas; from `follow_at` on, they have to follow the participant's, unless they are the same. `way_in`
+    is what was done so that they can sign in there, a code of `ledger.ways_in`.
     """
 
     __tablename__ = "ascriptica_canvas_user"
@@ -202,7 +202,7 @@ class Seat(Base):
             sqlite_where=text("settled_version >= version AND was_in = 0 AND canvas_enrollment_id IS NOT NULL"),
             postgresql_where=text("settled_version >= version AND NOT was_in AND canvas_enrollment_id IS NOT NULL"),
         ),
-        # SQLite would give the id of an erased person's seat to the next new one, and with it what we know of it.
+        # SQLite would reuse the id of an erased person's seat for a new seat, which would inherit what we know of it.
         {"sqlite_autoincrement": True},
     )
 
@@ -234,11 +234,11 @@ class Seat(Base):
 class CanvasRow(Base):
     """A fact: one enrollment in Canvas, as Canvas last showed it.
 
-    It is the same row as long as Canvas's id and `created_at` are the same. A merge changes its user, cross-listing its
-    course, nothing changes these two; another `created_at` under the same id means that Canvas was restored.
-    `created_at` is None for a row of an older release until Canvas names it again. `granted`: we let the person in, so
-    we may end it. `seat_id` is the seat that pointed to it last, or may have; None: none of our business. `kept`: it is
-    not ours, and an administrator let it stay.
+    It is the same row as long as Canvas's id and `created_at` are the same. A merge changes its user, and cross-listing
+    changes its course, but nothing changes these two. A different `created_at` under the same id means that Canvas was
+    restored. `created_at` is None for a row of an older release until Canvas names it again. `granted`: we let the
+    person in, so we may end it. `seat_id` is the seat that pointed to it last, or may have; None: it is none of our
+    business. `kept`: it is not ours, and an administrator let it stay.
     """
 
     __tablename__ = "ascriptica_row"
@@ -274,7 +274,7 @@ class CanvasRow(Base):
     kept: Mapped[bool] = mapped_column(default=False, server_default=false())
     seat_id: Mapped[int | None]
     last_activity_at: Mapped[datetime | None]
-    """When its person was last in the course, by the list of `activity_told_at`; None: never, or not known yet."""
+    """When its person was last in the course, as listed at `activity_told_at`; None: never, or not known yet."""
     activity_told_at: Mapped[datetime | None]
 
 

@@ -29,7 +29,7 @@ def lock_people(session: Session) -> None:
 
 
 def lock_course(session: Session, course: Course) -> None:
-    """Let only this transaction change the course until it ends; the course's values are read anew afterwards."""
+    """Let only this transaction change the course until it ends; the course's values are then read again."""
     begin_writing(session)
     session.flush()
     change(session, update(Course).where(Course.id == course.id).values(places_taken=Course.places_taken))
@@ -37,14 +37,14 @@ def lock_course(session: Session, course: Course) -> None:
 
 
 def lock_participants(session: Session, ids: Collection[int]) -> None:
-    """Let only this transaction change these participants until it ends; their values are read anew.
+    """Let only this transaction change these participants until it ends; their values are read again.
 
     For code that changes several of them: another participant's own request may wait for a SIS ID that one of them is
     given.
     """
     begin_writing(session)
     which = select(Participant).where(Participant.id.in_(ids)).order_by(Participant.id)
-    # Rows that refer to them can still be made meanwhile.
+    # Meanwhile, other transactions can still make rows that refer to them.
     locked = which.with_for_update(key_share=True).execution_options(populate_existing=True)
     session.scalars(locked).all()
 
@@ -63,9 +63,9 @@ def lock_seats_of(session: Session, participant_ids: Collection[int]) -> None:
 
 
 def lock_free_seats(session: Session, ids: Collection[int]) -> set[int]:
-    """Lock those of the seats that nobody else has locked. Returns the ids of the others: it waits for none.
+    """Lock those of the seats that nobody else has locked, without waiting. Returns the ids of the others.
 
-    The statements are built once, since every unit of work of a drain runs them.
+    The statements are built once, because every unit of work of a drain runs them.
     """
     locked = set(session.scalars(_FREE, {"seat_ids": list(ids)}))
     left = [seat_id for seat_id in ids if seat_id not in locked]
@@ -86,7 +86,7 @@ _BRIEFLY = text(f"SET LOCAL lock_timeout = '{pauses.LOCK_SECONDS}s'")
 
 
 def is_in_the_way(error: BaseException) -> bool:
-    """Whether the database refused only because somebody else has locked the same: the unit may be repeated."""
+    """Whether the database refused only because somebody else had locked the same rows: the unit may be repeated."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in IN_THE_WAY
 
 

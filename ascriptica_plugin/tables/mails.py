@@ -13,8 +13,8 @@ class Mail(Base):
 
     `sign_up_id`: the link confirms this sign-up. `account_id`: the link gives this account the new email.
     `registration_id`: it is about this registration. `event` is the alert that it carries, or the number of the course
-    that the office moved the participant out of. `language` is the one of the page that queued it, or the reader's own
-    where somebody else caused it; None: the site's.
+    that the office moved the participant out of. `language` is that of the page that queued it, or the reader's own if
+    somebody else caused it; None: the site's.
     """
 
     __tablename__ = "ascriptica_mail"

@@ -42,13 +42,15 @@ def _course_sorted_by(context: DefaultExecutionContext) -> str:
 class Participant(Base):
     """A person who registers. `key` is the host's own permanent identifier; None for a person whom the office entered.
 
-    Nobody has the `sis_user_id` of another. `sis_user_id_refused` is a SIS ID that was brought for this person and left
-    out, because another had it or because it is none; `sis_user_id_decided`: an administrator has decided about that.
+    No two people have the same `sis_user_id`. `sis_user_id_refused` is a SIS ID that was brought for this person and
+    left out, because somebody else had it or because it is not valid; `sis_user_id_decided`: nobody has to decide about
+    that any more.
 
-    `erase_at`: since then the person is waiting to be erased. `erased_at`: the person was erased, and only the
+    `erase_at`: since then the person has been waiting to be erased. `erased_at`: the person was erased, and only the
     registrations remain.
 
-    `language` is the code of the one in which they last changed a registration; None where they never did themselves.
+    `language` is the code of the language in which they last changed a registration; None if they never did so
+    themselves.
 
     `sorted_by` and `found_by` are made of the other columns, for lists and for searching.
     """
@@ -113,7 +115,8 @@ class Course(Base):
     `on_withdrawal` overrides the setting of that name for this course. Nobody can register for a cancelled course.
     `sorted_by` is made of the title, for lists and for searching.
 
-    An update of `places_taken` is also the lock that makes register, withdraw and associate of one course take turns.
+    An update of `places_taken` is also the lock that makes registering, withdrawing and associating take turns in one
+    course.
     """
 
     __tablename__ = "ascriptica_course"
@@ -169,9 +172,9 @@ class Association(InCanvas, Base):
     """The Canvas course, and perhaps section, of one of our courses.
 
     `connection_id` None: typed before there was a connection; the first connection gets it. `problem` says why a
-    look-up failed. `trouble` is the cause for which the Canvas course, once found, takes nobody any more. It lets
-    people in from `opens_at` and before `closes_at`; None: no limit. `missing_permissions` are what the token's owner
-    may not do in this course, by Canvas's names, separated by commas.
+    look-up failed. `trouble` is why the Canvas course, once found, takes nobody any more: a cause. The Canvas course
+    lets people in from `opens_at` and before `closes_at`; None: no limit. `missing_permissions` are what the token's
+    owner may not do in this course, by Canvas's names, separated by commas.
     """
 
     __tablename__ = "ascriptica_association"
@@ -196,9 +199,9 @@ class Association(InCanvas, Base):
 class Registration(Base):
     """A participant's registration for a course: `registered`, `waitlisted` or `withdrawn`, which stays as history.
 
-    Until `undo_until_at` the person may take their own withdrawal back. `withdrawn_from` is the status that it had when
-    its course was cancelled. `notify`: the person is mailed about it; `in_mailed_at` is when they were first seen to
-    be able to enter the Canvas course, and so were mailed.
+    Until `undo_until_at` the person may undo their own withdrawal. `withdrawn_from` is the status that it had when its
+    course was cancelled. `notify`: the person is mailed about it; `in_mailed_at` is when we first saw that they can
+    enter the Canvas course, and mailed them if the site sends mails.
     """
 
     __tablename__ = "ascriptica_registration"
@@ -213,7 +216,7 @@ class Registration(Base):
             postgresql_where=text("status <> 'withdrawn'"),
         ),
         Index("ix_ascriptica_registration_participant", "participant_id"),
-        # With the people and the ids, so that a roster is sorted without a look at its registrations.
+        # With the people and the ids, so that a roster is sorted without reading the registrations themselves.
         Index("ix_ascriptica_registration_course", "course_id", "status", "participant_id", "id"),
         Index(
             "ix_ascriptica_registration_to_mail",
@@ -244,9 +247,9 @@ class LogEntry(Base):
     `what` is one of `acts.SENTENCES`, `words` are what it adds, as a code with parameters; an older release stored a
     sentence.
 
-    What was done to several people at once is one entry with the number of `people`, and one more for each of them,
-    which is `part_of` it: its id. So are the two halves of a move to another course, and what
-    undoing something did.
+    What was done to several people at once is one entry with the number of `people`, and one more entry for each of
+    them, whose `part_of` is the id of the first. The two halves of a move to another course, and what undoing did, are
+    parts of an entry in the same way.
     """
 
     __tablename__ = "ascriptica_log"

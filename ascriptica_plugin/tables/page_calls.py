@@ -11,7 +11,7 @@ from .columns import Base
 class PageCall(Base):
     """One of the places from which pages call Canvas; taken until it is given back, or until `until_at`.
 
-    `holder` is random, so that a page that took longer gives back no place that another page took since.
+    `holder` is random, so that a page that took too long can't give back a place that another page has taken since.
     """
 
     __tablename__ = "ascriptica_page_call"

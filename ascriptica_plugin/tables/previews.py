@@ -10,11 +10,13 @@ from .office import InCanvas
 
 
 class Preview(InCanvas, Base):
-    """A change that would move people into or out of Canvas courses, and that somebody has to confirm; one a course.
+    """A change that would move people into or out of Canvas courses, and that somebody has to confirm. A course has one
+    at most.
 
-    It is about an association, as in `Association`; without `canvas_course_id` about having none. `reopen`: about the
-    people of a cancelled course instead, in the association that it has. The worker reads the Canvas course and stores
-    at `read_at` which participants are in it (`there`) or teach it (`teaching`), by their ids, or the `problem`.
+    The course gets this association, as in `Association`; without `canvas_course_id`, it gets none. `reopen`: instead,
+    the people of a cancelled course are put back, in the association that it has. The worker reads the Canvas course
+    and stores at `read_at` which participants are in it (`there`) or teach it (`teaching`), by their ids, or the
+    `problem`.
     """
 
     __tablename__ = "ascriptica_preview"

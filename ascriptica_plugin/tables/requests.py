@@ -9,13 +9,13 @@ from .columns import Base, SaidColumn
 
 
 class Request(Base):
-    """A request that may change something in Canvas, written down before it is sent, deleted once it is answered.
+    """A request that may change something in Canvas. It is stored before it is sent, and deleted once it is answered.
 
-    One at a time is open for a participant. `id` is random, so that a worker that lost the lease crosses out no request
-    of another worker. `kind`: enroll, end, create, follow or put_back. Without an answer Canvas
-    may still carry it out until `until_at`; then we look what became of it. `first_sent_at` is on Canvas's clock.
+    Only one at a time is open for a participant. `id` is random, so that a worker that lost the lease can't delete a
+    request of another worker. `kind`: enroll, end, create, follow or put_back. If there is no answer, Canvas may still
+    carry it out until `until_at`; after that, we look at what became of it. `first_sent_at` is on Canvas's clock.
     `tries` counts how often it was sent; an answer to a repeat says nothing about the tries before it.
-    `row_created_at` is the other half of the row's identity, beside `canvas_enrollment_id`.
+    `row_created_at` and `canvas_enrollment_id` together identify the row.
     """
 
     __tablename__ = "ascriptica_request"
@@ -61,8 +61,8 @@ class Window(Base):
 class CourseRead(Base):
     """When the enrollments of a Canvas course were last read, and whether they have to be read again.
 
-    `owed_at`: since when a read is owed, None: none is. `due_at`: not before then. `problem`: why the last try failed.
-    `has_others`: it showed people in the course who are none of our participants.
+    `owed_at`: since when a read is owed; None: none is. `due_at`: not before then. `problem`: why the last try failed.
+    `has_others`: it showed people in the course who are not our participants.
     """
 
     __tablename__ = "ascriptica_course_read"
@@ -78,10 +78,10 @@ class CourseRead(Base):
 
 
 class FailedChange(Base):
-    """A change that Canvas failed at, though it can be read; deleted when Canvas answers a change in that Canvas
-    course.
+    """A change at which Canvas failed, although it still answers reads. It is deleted when Canvas answers a change in
+    that Canvas course.
 
-    `canvas_course_id` is 0 for a change that is in no course. `in_a_row`: Canvas has answered no change since.
+    `canvas_course_id` is 0 for a change that is not in a course. `in_a_row`: Canvas has answered no change since.
     """
 
     __tablename__ = "ascriptica_failed_change"

@@ -36,12 +36,12 @@ class CourseResults(Base):
 
 
 class Result(Base):
-    """What Canvas said of one registration's results, and whether the person has passed, which is ours to say.
+    """What Canvas said of one registration's results, and whether the person has passed, which we decide.
 
     `progress_at` and `scores_at` are when Canvas said it, `canvas_course_id` where. `completed_at` is Canvas's: None
-    until all requirements are met, and again where a teacher added one since; `first_completed_at` keeps the first one.
-    Scores are in percent; `override_score` is what a teacher set instead of `final_score`. `passed`: None is not
-    decided; `passed_how`: completed, score or hand.
+    until all requirements are met, and again if a teacher has added one since; `first_completed_at` keeps the first
+    one. Scores are in percent; `override_score` is what a teacher set instead of `final_score`. `passed`: None means
+    not decided; `passed_how`: completed, score or hand.
     """
 
     __tablename__ = "ascriptica_result"

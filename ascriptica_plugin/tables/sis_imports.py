@@ -9,11 +9,11 @@ from .columns import Base, SaidColumn
 
 
 class MassImport(Base):
-    """A SIS import, written down before it is sent. One at a time is open for a connection.
+    """A SIS import, stored before it is sent. Only one at a time is open for a connection.
 
-    `sent_at`, on Canvas's clock, is None until then; `sha256` is the file's. `canvas_import_id` is None until Canvas
-    has answered. `read_at`: what the import did was read. `over_at`: nothing of it is under way any more. `problem`:
-    why it was given up. Nothing has to be done about it before `next_at`.
+    `sent_at`, on Canvas's clock, is None until it is sent; `sha256` is the file's. `canvas_import_id` is None until
+    Canvas has answered. `read_at`: what the import did was read. `over_at`: nothing of it is under way any more.
+    `problem`: why it was given up. Nothing has to be done about it before `next_at`.
     """
 
     __tablename__ = "ascriptica_mass_import"

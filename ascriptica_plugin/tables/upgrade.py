@@ -23,11 +23,11 @@ KNOWN = ("sqlite", "postgresql")
 
 
 class UnknownDatabase(RuntimeError):
-    """The database is of a kind that we don't know."""
+    """The database is of a kind that we don't support."""
 
 
 def refuse_unknown(engine: Engine) -> None:
-    """Raise UnknownDatabase, with a sentence, unless the database is one of those that we know."""
+    """Raise UnknownDatabase, with a sentence, unless the database is of a kind that we support."""
     if (name := engine.dialect.name) not in KNOWN:
         raise UnknownDatabase(f"Ascriptica needs SQLite or PostgreSQL, and this database is {name}. Nothing was made.")
 
@@ -63,8 +63,8 @@ def _migrations() -> Iterator["Config"]:
 def upgrade_tables(app: Flask) -> None:
     """Create the tables, or upgrade them to this version.
 
-    On SQLite, turn on WAL where the database is ours alone: a write then stops no reader. Raises UnknownDatabase before
-    anything is made.
+    On SQLite, turn on WAL if the database is ours alone, so that a write doesn't block readers. Raises UnknownDatabase
+    before anything is made.
     """
     import alembic.command
 

@@ -26,7 +26,7 @@ blueprint.add_app_template_global(csrf.token_input, "ascriptica_csrf_input")
 
 
 def plugin() -> Any:
-    """The application's `Plugin`; its type is out of reach, since `extension` imports the pages."""
+    """The application's `Plugin`. Its type can't be imported here, because `extension` imports the pages."""
     return current_app.extensions["ascriptica"]
 
 

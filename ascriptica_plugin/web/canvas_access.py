@@ -132,7 +132,7 @@ def _in(access: Access, there: Row, connection: Connection, association: Associa
 
 
 def _in_as_known(access: Access, words: CanvasAccess, connection: Connection) -> CanvasAccess:
-    """The Canvas user whom we knew is in, and it is asked whether that is the participant."""
+    """The Canvas user whom we knew is in, and the office is asked whether that is the participant."""
     parts = []
     if access.canvas_name and access.login:
         parts.append(t("as {user}, login {login}", user=access.canvas_name, login=access.login))
@@ -165,7 +165,7 @@ def _not_in(access: Access, connection: Connection) -> CanvasAccess:
         hold = CAUSES[connection.hold_cause]
         return CanvasAccess(hold.participant, hold.title, "waiting", moving=True, held=True)
     if access.cause:
-        # Tried, and not done yet. The office acts only on what was given up.
+        # It was tried, and is not done yet. The office acts only on what was given up.
         title = CAUSES[access.cause].title
         return CanvasAccess(t(SOON), t("{cause}; trying again automatically", cause=title), "waiting", moving=True)
     throttled = seat_states.is_throttled(connection, clock.utc_now())

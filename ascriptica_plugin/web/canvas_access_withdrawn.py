@@ -19,7 +19,7 @@ def let_go(access: Access, connection: Connection) -> CanvasAccess:
     if access.wanted:
         return _through_another(access.there, connection)
     if through := [row for row in access.still if row.wanted]:
-        # An enrollment that nobody asks for is still to be ended, but the person stays in.
+        # An enrollment that nobody asks for still has to be ended, but the person stays in.
         return _through_another(_best(through), connection)
     if not access.is_settled:
         return _being_ended(access, connection)

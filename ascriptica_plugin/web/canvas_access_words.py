@@ -18,10 +18,10 @@ READ_ONLY: Marked[str] = "You can still read the Canvas course, and can't take p
 class CanvasAccess:
     """One registration's access in words: `text` for the participant, `office` for administrators.
 
-    `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: nothing is
-    to be done; waiting: nobody has to act; stuck: somebody has to act. `moving`: the page updates itself. `held`: the
-    access waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `beside` is shown after
-    both: what we know besides that Canvas did not show. `link` leads to the Canvas course, with the words `link_says`.
+    `tone` is the mark beside `text`, `office_tone` the one beside `office`. settled: they can enter; quiet: there is
+    nothing to do; waiting: nobody has to act; stuck: somebody has to act. `moving`: the page updates itself. `held`:
+    the access waits for Canvas as a whole. `seen_at` is when Canvas last showed what `office` says. `beside` is shown
+    after both: what else we know, which Canvas did not show. `link` leads to the Canvas course, as `link_says`.
     `login` is what they sign in with there, `way_in` how somebody new to Canvas signs in. `waits_for` is what the
     office can do: "answer", "try" (again), or nothing. `steps` lead from the registration to the Canvas course; only
     registered people have them.
@@ -53,7 +53,7 @@ class CanvasAccess:
 
 
 def being_checked(row: Row | None, begins: str = "") -> CanvasAccess:
-    """Canvas came back from a backup, and what was seen before may have changed."""
+    """Canvas was restored from a backup, and what was seen before may have changed."""
     cause, seen_at = CAUSES["canvas_restored"], row.seen_at if row is not None else None
     text = both(begins, t("We are checking everything with Canvas.")) if begins else cause.participant
     return CanvasAccess(text, cause.title, "waiting", moving=True, seen_at=seen_at)

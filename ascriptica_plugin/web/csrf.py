@@ -33,7 +33,7 @@ def protect() -> None:
 
 
 def token_input() -> Markup:
-    """The hidden field that each of our forms has. A page of a list has a hundred, so it is made once for a request."""
+    """The hidden field of each of our forms. A page may have a hundred forms, so it is made only once per request."""
     token = generate_csrf()
     if g.get("ascriptica_token_input", (None,))[0] != token:
         made = Markup('<input type="hidden" name="{}" value="{}">').format(field_name(), token)

@@ -83,7 +83,7 @@ def without_database(error: SQLAlchemyError) -> ResponseReturnValue:
 
 
 def register(pages: Blueprint) -> None:
-    """Make a failure of the database in one of our blueprints 503, which the host's or our error page answers."""
+    """Turn a database failure in one of our blueprints into a 503, which the host's or our error page answers."""
     for kind in (OperationalError, InterfaceError, TimeoutError):
         pages.register_error_handler(kind, without_database)
 
@@ -95,13 +95,13 @@ def show_pages(app: Flask) -> None:
 
 
 def _page_below_prefix(error: HTTPException) -> ResponseReturnValue:
-    # For a host name that is not trusted there is no page: it could not say where its links lead.
+    # There is no page for a host name that is not trusted, because we could not say where its links lead.
     ours = request.path.startswith(current_app.config["ASCRIPTICA_URL_PREFIX"] or "")
     return page(error) if ours and not isinstance(error, SecurityError) else error
 
 
 def _leave_the_database_out() -> None:
-    """Build the error page without queries, since a query may be what failed."""
+    """Build the error page without queries, because a query may be what failed."""
     g.ascriptica_bare = True
     with suppress(SQLAlchemyError):
         session().rollback()

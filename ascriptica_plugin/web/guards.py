@@ -19,7 +19,7 @@ from .way_back import sign_in_address
 
 
 def signed_in() -> Person | None:
-    """The signed-in person, as the host says. Raises TypeError if that is no `Person`."""
+    """The signed-in person, as the host says. Raises TypeError if that is not a `Person`."""
     found = plugin().load_participant()
     if found is None:
         return None
@@ -49,7 +49,7 @@ def person() -> Person:
 
 
 def _ask_to_sign_in() -> Response | int:
-    """Flask-Login's answer where the host has it, or the way to `sign_in`; else 401, which the host answers."""
+    """Flask-Login's answer if the host has it, or a redirect to `sign_in`; otherwise 401, which the host answers."""
     manager, address = getattr(current_app, "login_manager", None), sign_in_address()
     # After a POST Flask-Login would lead back to an address that only takes forms.
     asks = manager is not None and (request.method == "GET" or manager.unauthorized_callback or not address)
@@ -79,7 +79,7 @@ def for_participants(view: Callable) -> Callable:
 
 
 def only_administrators() -> None:
-    """401 when nobody is signed in, 403 when the person is not an administrator."""
+    """401 if nobody is signed in, 403 if the person is not an administrator."""
     person()
     if not is_administrator():
         abort(403)
@@ -97,7 +97,7 @@ def for_administrators(view: Callable) -> Callable:
 
 
 def _answer(value: ResponseReturnValue) -> Response:
-    # Also where the host has a class of its own for responses, and where a view redirects.
+    # Also if the host has a class of its own for responses, and if a view redirects.
     answer = cast(Answer, Answer.force_type(current_app.make_response(value)))
     if not plugin().look.is_own:
         answer.doors = HEADERS | IN_A_HOST_S_LAYOUT

@@ -42,12 +42,12 @@ IN_A_HOST_S_LAYOUT = {
 
 
 class Answer(Response):
-    """What a view of ours answers. It has our security headers, except those that the host sets itself."""
+    """The response of one of our views. It has our security headers, except those that the host sets itself."""
 
     doors = HEADERS
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
-        """The headers as they are sent: after all that the host adds to its responses."""
+        """The headers as they are sent, after everything that the host adds to its responses."""
         headers = super().get_wsgi_headers(environ)
         for name, value in self.doors.items():
             if f"{name}-Report-Only" not in headers:

@@ -12,7 +12,7 @@ from .guards import for_everybody
 @blueprint.get("/healthz")
 @for_everybody
 def healthz() -> ResponseReturnValue:
-    """200 when the database answers and has our tables, else 503; JSON."""
+    """200 if the database answers and has our tables, otherwise 503; JSON."""
     try:
         load_settings(session())
     except SQLAlchemyError:

@@ -15,7 +15,7 @@ OWN_LAYOUT = "ascriptica/base.html"
 
 @dataclass
 class Look:
-    """`layout` is the template that our pages stand in. `footer` is a line of text below them, in our own layout."""
+    """`layout` is the template that our pages are shown in, `footer` a line of text below them in our own layout."""
 
     environment: Environment
     layout: str
@@ -25,7 +25,7 @@ class Look:
 
     @property
     def is_own(self) -> bool:
-        """Whether our pages stand in our own layout, not in a host's."""
+        """Whether our pages are shown in our own layout, not in a host's."""
         return self.layout == OWN_LAYOUT
 
     @cached_property
@@ -56,7 +56,7 @@ class Look:
         try:
             source = self.environment.loader.get_source(self.environment, name)[0]
         except TemplateNotFound:
-            # An include may be optional; a layout that is missing says so when it is rendered.
+            # An include may be optional; a missing layout raises an error when it is rendered.
             return
         left: list[nodes.Node] = [self.environment.parse(source)]
         while left:
@@ -74,7 +74,7 @@ class Look:
 @blueprint.get("/ascriptica-colors.css")
 @for_everybody
 def colors_css() -> Response:
-    """The host's colours as a stylesheet: our Content-Security-Policy takes no styles in a page."""
+    """The host's colours as a stylesheet, because our Content-Security-Policy allows no styles within a page."""
     colors = current_app.extensions["ascriptica"].look.colors
     if not colors:
         abort(404)

@@ -1,6 +1,6 @@
 """Writes our mails about registrations and alerts, from the templates in `ascriptica/mails`, which a host can override.
 
-A template's first line is the subject. Links lead to `ASCRIPTICA_ADDRESS`, never to what a visitor asked for.
+A template's first line is the subject. Links lead to `ASCRIPTICA_ADDRESS`, never to the host name of a request.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,8 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Writer:
-    """Subject and text of a mail of ours; None where it is no longer needed. `address`: blank where none is set."""
+    """Returns the subject and text of one of our mails; None if it is no longer needed. `address` is this site's; blank
+    if none is set."""
 
     app: Flask
     address: str
@@ -128,7 +129,7 @@ class Writer:
         return self.app.extensions["ascriptica"]
 
     def _page(self, name: str, **values: str) -> str | None:
-        """The address of one of our pages; None where this site's address is not set, or the host has no such page."""
+        """The address of one of our pages; None if this site's address is not set, or the host has no such page."""
         endpoint = f"ascriptica.{name}"
         if not self.address or endpoint not in self.app.view_functions:
             return None

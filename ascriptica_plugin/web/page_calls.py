@@ -15,9 +15,9 @@ from .base import plugin, session
 
 @contextmanager
 def ask(connection: Connection) -> Iterator[CanvasClient]:
-    """A client for this page's calls. Raises CanvasError, with a sentence, where Canvas can't be asked.
+    """A client for this page's calls. Raises CanvasError, with a sentence, if Canvas can't be asked.
 
-    Commits what was done before; nothing may be done with the session meanwhile.
+    Commits what was done before. The session must not be used meanwhile.
     """
     if "ascriptica_canvas_until" not in g:
         g.ascriptica_canvas_until = time.monotonic() + pauses.PAGE_SECONDS

@@ -1,4 +1,4 @@
-"""Lists in pages by cursors, which take as long on the last page as on the first."""
+"""Splits lists into pages by cursors, so that the last page takes no longer than the first."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ class Key:
 class Part:
     """Rows that stand together in a list. The statement selects what a row needs; the keys sort the rows.
 
-    `rows` is how many there are. Only of a list's last part it need not be known.
+    `rows` is how many there are. It may be None only for the last part of a list.
     """
 
     statement: Select
@@ -56,20 +56,21 @@ def page_by_keys(session: Session, statement: Select, keys: Sequence[Key], size:
 
 
 def page_of_parts(session: Session, parts: Sequence[Part], size: int = A_PAGE) -> Page:
-    """The page that the address asks for with `page`; the first one if it can't be read. The parts follow each other.
+    """The page that the address asks for with `page`; the first one if that can't be read. The parts follow each other.
 
-    The keys' values are added to what a part selects, and taken off again. A cursor names the row that a page begins
-    after or, for the way back, ends before. A number stands for that page, counted from 1.
+    The keys' values are added to what a part selects, and removed again. A cursor names the row that a page begins
+    after or, for the way back, ends before. A number stands for the page with that number, counted from 1.
     """
     cursor = _cursor(parts, size)
     found = _page(session, parts, size, cursor)
-    # The row that stood there may be gone.
+    # The row that was there may be gone.
     return found if found.rows or cursor is None else _page(session, parts, size, None)
 
 
 def page_of_people(people: Sequence[Any], name: str, size: int = MANY_NAMES) -> Page:
-    """One page of this list of participants. The address has, as `name`, the number of the participant that the page
-    begins with; without it, or if nobody in the list has that number, it is the first page."""
+    """One page of this list of participants. The argument of the address that is called `name` is the number of the
+    participant with whom the page begins. Without it, or if nobody in the list has that number, it is the first page.
+    """
     typed = request.args.get(name, "")
     begins = next((at for at, one in enumerate(people) if str(one.participant_id) == typed), 0)
     ends = begins + size
@@ -82,8 +83,8 @@ def page_of_people(people: Sequence[Any], name: str, size: int = MANY_NAMES) -> 
 
 
 class _Cursor(NamedTuple):
-    """Where a page lies: how many rows are `before` it, and the part and values of the row beside it; no `values` if
-    the address has the page's number."""
+    """Where a page is: how many rows are `before` it, and the part and values of the row next to it; no `values` if the
+    address has the page's number."""
 
     backwards: bool
     before: int
@@ -111,7 +112,7 @@ def _page(session: Session, parts: Sequence[Part], size: int, cursor: _Cursor | 
 
 
 def _rows(session: Session, parts: Sequence[Part], most: int, cursor: _Cursor) -> list[tuple[int, Row]]:
-    """At most so many rows from the cursor on, each with the number of its part."""
+    """At most `most` rows from the cursor on, each with the number of its part."""
     backwards, before, at, values = cursor
     skipped = 0 if values else before
     found: list[tuple[int, Row]] = []
@@ -132,7 +133,7 @@ def _rows(session: Session, parts: Sequence[Part], most: int, cursor: _Cursor) -
 
 
 def _beyond(keys: Sequence[Key], backwards: bool, values: Sequence[Any]) -> ColumnElement[bool]:
-    """The rows after the row with these values in the order of the list; backwards, the rows before it."""
+    """Condition: rows after the row with these values in the order of the list; if `backwards`, rows before it."""
     bound = [literal(value, key.column.type) for key, value in zip(keys, values, strict=True)]
     columns = [key.column for key in keys]
     if len({key.descending for key in keys}) == 1:

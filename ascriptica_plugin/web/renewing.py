@@ -1,4 +1,4 @@
-"""A form that comes with the token of another session: its text is kept, and sent again with the token of this one."""
+"""Keeps the text of a form that comes with another session's CSRF token, to be sent again with this session's token."""
 
 import re
 
@@ -27,11 +27,11 @@ LABELS: Marked[dict[str, str]] = {
 
 
 def protect(secret: re.Pattern[str] = SECRET) -> ResponseReturnValue | None:
-    """Like `csrf.protect`, but a form of this site with the token of another session gets a page with its text as
-    answer.
+    """Like `csrf.protect`, but a form of this site with another session's token is answered with a page that shows its
+    text.
 
-    Nothing is changed before the button there is pressed. Fields whose names match `secret` are not shown again, so
-    they have to be typed again.
+    Nothing is changed until the button on that page is pressed. Fields whose names match `secret` are left out there,
+    so they have to be typed again.
     """
     try:
         csrf.protect()

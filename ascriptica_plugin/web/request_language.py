@@ -1,4 +1,4 @@
-"""The language that a request is answered in: the one that the host names, else the browser's, else the site's."""
+"""The language in which a request is answered: the one that the host names, else the browser's, else the site's."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ..shared import language
 
 
 def asked_for() -> str:
-    """The language to answer this request in. Raises TypeError where the host's callback returns no text."""
+    """The language to answer this request in. Raises TypeError if the host's callback returns neither text nor None."""
     plugin = current_app.extensions["ascriptica"]
     said = plugin.ask_language()
     if said is not None and not isinstance(said, str):
@@ -19,7 +19,7 @@ def asked_for() -> str:
 
 def register(pages: Blueprint) -> None:
     """Answer the requests of one of our blueprints in the language that is asked for."""
-    # The first thing of ours in a request, before anything is refused.
+    # This is the first of our code to run in a request, before anything is refused.
     pages.url_value_preprocessor(_begin)
     pages.teardown_request(_end)
     pages.after_request(_say_so)
@@ -36,6 +36,6 @@ def _end(error: BaseException | None) -> None:
 
 
 def _say_so(response: Response) -> Response:
-    """A cache that keeps the answer keeps one for each language."""
+    """Make caches keep one answer for each language."""
     response.vary.add("Accept-Language")
     return response

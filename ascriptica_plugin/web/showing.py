@@ -1,7 +1,7 @@
 """Renders a page of ours: our templates make its parts, then the layout is put around them.
 
-These are two steps, so that our names and the layout's never meet. Our templates get what the view gives them; the
-layout, which may be a host's with a `t` or a `form` of its own, gets `ascriptica` alone.
+These are two steps, so that our variables and the layout's never clash. Our templates get what the view gives them; the
+layout, which may be a host's with a `t` or a `form` of its own, gets only `ascriptica`.
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ from .way_back import sign_in_address, this_page
 
 
 def show(template: str, **values: Any) -> str:
-    """The page of this template, which extends `ascriptica/layout.html`, in the layout that our pages stand in."""
+    """The page of this template, which extends `ascriptica/layout.html`, in the layout that our pages are shown in."""
     its = _for_every_page()
     return render_template(template, ascriptica=its | {"in_layout": partial(_in_layout, its)}, t=t, tn=tn, **values)
 
@@ -32,7 +32,7 @@ def _in_layout(its: dict[str, Any], **parts: str) -> str:
 
 
 def _for_every_page() -> dict[str, Any]:
-    """What the frame of every page needs. After a failure nothing is queried, since a query may have failed."""
+    """What the frame of every page needs. After a failure nothing is queried, because a query may have failed."""
     its, look = plugin(), plugin().look
     shown = {
         "timezone": its.timezone.key.replace("_", " "),
@@ -54,7 +54,7 @@ def _for_every_page() -> dict[str, Any]:
             "contact": {},
         }
     administers = "tools" in its.pages and is_administrator()
-    # The office confirms sign-ups where no mail does.
+    # Without mails, the office confirms sign-ups.
     confirms = administers and its.mailer is None and its.sign_ins is not None
     sign_ups = len(its.sign_ins.waiting(session())) if confirms else 0
     return shown | {
@@ -66,7 +66,7 @@ def _for_every_page() -> dict[str, Any]:
         "display_canvas": settings().display_canvas,
         # Sign-in pages of its own, rather than the host's.
         "has_accounts": its.sign_ins is not None,
-        # How participants reach the office; blank where nothing is said.
+        # How participants reach the office; blank if nothing is set.
         "contact": {name: getattr(settings(), f"contact_{name}") for name in ("text", "email", "phone")},
     }
 

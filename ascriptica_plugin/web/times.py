@@ -23,14 +23,14 @@ def file_time(value: datetime | None, pattern: str = "%Y-%m-%d %H:%M") -> str:
 
 @blueprint.app_template_filter("ascriptica_seen_time")
 def seen_time(value: datetime) -> str:
-    """When something was seen, in the office's time zone; with the year if that is another one."""
+    """When something was seen, in the office's time zone; with the year if it is not this year."""
     this_year = file_time(value, "%Y") == file_time(clock.utc_now(), "%Y")
     return office_time(value, "day time" if this_year else "date time")
 
 
 @blueprint.app_template_filter("ascriptica_starts")
 def starts(value: datetime, now: datetime) -> str:
-    """When a course starts or started: "starts in 2 hours", with a number below two of the next unit."""
+    """When a course starts or started: "starts in 2 hours". Below two of a unit, the next smaller one is used."""
     left, begins = abs(value - now), value > now
     if left >= timedelta(days=2):
         n = left // timedelta(days=1)

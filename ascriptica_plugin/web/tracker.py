@@ -1,4 +1,4 @@
-"""The way of one registration into Canvas, step by step, as the participant follows it."""
+"""The steps of one registration on its way into Canvas, as the participant sees them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ class Step:
     """`state`: done, now (under way), yours (the participant acts), shut (the Canvas course is not open), stuck (the
     office acts) or later.
 
-    `at` is when it was done, where that is known.
+    `at` is when it was done, if that is known.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The way to sign in, and back to the page that somebody came from. They never lead to another site."""
+"""The addresses of the sign-in page, and of the page that somebody came from. They never lead to another site."""
 
 from urllib.parse import urlencode
 
@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException
 
 
 def sign_in_address() -> str | None:
-    """The address of the page to sign in on, which leads back to this one; None if we know of none.
+    """The address of the sign-in page, which leads back to this page; None if we know of none.
 
     `sign_in` is an endpoint or a path; if it is left out, Flask-Login's `login_view` is used.
     """

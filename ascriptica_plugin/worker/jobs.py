@@ -31,7 +31,7 @@ def sync_enrollments() -> None:
 
 
 def deliver(app: Flask) -> bool:
-    """Drain what is due, in an application context of its own; False: another worker drains."""
+    """Drain what is due, in an application context of its own. Returns False if another worker drains."""
     with app.app_context():
         plugin = app.extensions["ascriptica"]
         with drain.session_of_its_own(app.extensions["sqlalchemy"].engine) as session:

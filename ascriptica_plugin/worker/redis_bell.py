@@ -25,14 +25,15 @@ JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
 """A name, so that a web process need not import the worker's code."""
 
 LONGEST_HEARD = 200
-"""How many bytes a worker's record is read for: many times what it writes."""
+"""How many bytes of a worker's record are read at most: many times what it writes."""
 
 
 class Bell:
     """Notifies the workers that something is due. `url` None: there is no Redis, and only the sweep delivers.
 
-    Others may write to Redis too, so a worker signs the time when it listened with the last of `secret_keys`; all of
-    them are believed. `queue` is this installation's own, and the beginning of its keys in Redis.
+    Others may write to Redis too, so a worker signs the time when it listened with the last of `secret_keys`; a
+    signature with any of them is accepted. `queue` is this installation's own queue, and its keys in Redis begin with
+    that name.
     """
 
     def __init__(self, url: str | None, secret_keys: Sequence[bytes], queue: str):
@@ -67,11 +68,11 @@ class Bell:
             self.trouble.began(error)
 
     def hear(self, connection: redis.Redis) -> None:
-        """Store that a worker listens, by the worker's own connection; raises its errors."""
+        """Store that a worker listens, over the worker's own connection; raises its errors."""
         connection.set(self.heard, self._signer.sign("listening"))
 
     def hear_no_more(self, connection: redis.Redis) -> None:
-        """Delete that a worker listens, because it has ended."""
+        """Delete the record that a worker listens, because the worker has ended."""
         connection.delete(self.heard)
 
     def heard_at(self) -> datetime | None:
@@ -97,7 +98,7 @@ class Bell:
 
 
 def queue_of(secret_key: bytes, database: URL) -> str:
-    """The name of an installation's queue, where none is given: two installations may share a Redis.
+    """The name of an installation's queue, if none is given. Two installations may share a Redis.
 
     Web processes and workers of one installation have the secret key and the database's name in common. They may reach
     the database by different hosts and users.

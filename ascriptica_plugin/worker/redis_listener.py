@@ -19,7 +19,8 @@ from ..shared import pauses
 from .redis_bell import JOB, Bell
 
 LONGEST_PACKED = 1000
-"""Bytes of a job's data in Redis: many times what ours has. Longer data may unpack to more than fits in memory."""
+"""The most bytes that a job's data may have in Redis: many times what ours has. Longer data may unpack to more than
+fits in memory."""
 
 
 log = logging.getLogger(__name__)

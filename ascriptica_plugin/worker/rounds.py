@@ -28,8 +28,8 @@ Round = Callable[[Flask], float]
 
 
 def work(app: Flask) -> None:
-    """Run the bell's jobs, sweep, import files and send mails until SIGTERM, whether or not Redis, database or Canvas
-    are away.
+    """Run the bell's jobs, sweep, import files and send mails until SIGTERM, even while Redis, the database or Canvas
+    is away.
 
     Then returns within 10 s, even if something hangs. Threads may still be running, so the caller has to exit without
     waiting for them.
@@ -126,7 +126,7 @@ def take_files_in(app: Flask) -> float:
 
 
 def send_mails(app: Flask) -> float:
-    """Note who can enter their Canvas courses, queue what is new to people, and send the mails that are due.
+    """Note who can enter their Canvas courses, queue mails about what is new, and send the mails that are due.
 
     It has a thread of its own, so that a slow mail server delays only mails.
     """
@@ -142,7 +142,8 @@ def send_mails(app: Flask) -> float:
 
 
 def erase(app: Flask) -> float:
-    """Erase the people who wait for it. It has a thread of its own, so that no seat waits while the log is searched."""
+    """Erase the people who wait to be erased. It has a thread of its own, so that no seat waits while the log is
+    searched."""
     plugin, session = app.extensions["ascriptica"], app.extensions["sqlalchemy"].session
     erasing.erase_people(session, stop=plugin.stopping.is_set)
     return pauses.PAUSE_SECONDS

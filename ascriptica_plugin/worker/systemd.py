@@ -1,4 +1,4 @@
-"""Informs systemd, where it asks, that the worker is ready, alive and stopping (sd_notify, a datagram to a socket)."""
+"""Informs systemd, if it asks, that the worker is ready, alive and stopping (sd_notify, a datagram to a socket)."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ log = logging.getLogger(__name__)
 
 
 def notify(state: str) -> None:
-    """Send `READY=1`, `WATCHDOG=1` or `STOPPING=1`. Does nothing outside of a unit of `Type=notify`."""
+    """Send `READY=1`, `WATCHDOG=1` or `STOPPING=1`. Does nothing outside a unit of `Type=notify`."""
     if not (address := os.environ.get("NOTIFY_SOCKET")):
         return
     try:

@@ -1,4 +1,4 @@
-"""Imports of courses, participants and registrations: `file` reads CSV, a `kind` decides on rows, `run` runs them.
+"""Imports of courses, participants and registrations: `file` reads CSV, a `kind` decides on rows, `run` runs an import.
 
-They know no pages and no commands; `uploads` keeps a file until the worker takes it.
+They know nothing of pages and commands; `uploads` keeps a file until the worker takes it.
 """

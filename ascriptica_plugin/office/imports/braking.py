@@ -1,4 +1,7 @@
-"""Which courses a file would take people out of, and too many at once. Uses the tables and the rules; no Flask."""
+"""Finds the courses that a file would remove people from, and those from which it would remove too many at once.
+
+Uses the tables and the rules; no Flask.
+"""
 
 from dataclasses import dataclass
 
@@ -21,7 +24,7 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Removing:
-    """A file would remove so many `of` the people of this course, or move them within Canvas."""
+    """How many people a file would remove from this course, or move within Canvas: `removed`, out of all `of`."""
 
     code: str
     title: str
@@ -54,8 +57,8 @@ def removing(session: Session, kind: str, rows: list[Row], now: Now) -> list[Rem
 def people(
     session: Session, kind: str, rows: list[Row], codes: list[str], *, moving: bool = False
 ) -> dict[str, list[Someone]]:
-    """The people whom the file removes from these courses, sorted by name, by the course's code. `moving`: for a file
-    of courses, everybody whom it moves to another Canvas course, even if they are not in the present one yet."""
+    """By course code, the people whom the file removes from these courses, sorted by name. `moving`: for a file of
+    courses, everybody whom it moves to another Canvas course, even if they are not in the present one yet."""
     found, emails = {}, _emails([row for row in rows if not row.problem]) if kind == "registrations" else {}
     for course in courses.by_code(session, [code.lower() for code in codes], lock=False).values():
         everybody = moves.people(session, 0, moves.registered(course))
@@ -71,7 +74,7 @@ def people(
 
 
 def _emails(rows: list[Row]) -> dict[str, set[str]]:
-    """The people whom the rows withdraw, by the course's code in small letters."""
+    """The emails of the people whom the rows withdraw, by the course's code in small letters."""
     emails: dict[str, set[str]] = {}
     for row in rows:
         if row.cells.get("status", "").lower() == "withdrawn":

@@ -117,7 +117,7 @@ TIMES: Marked[dict[str, str]] = {
 
 
 def _times(cells: dict[str, str], course: Course | None, timezone: tzinfo) -> dict[str, datetime]:
-    """The times that the row gives, past or coming; a time without an offset is the office's. Raises NotPossible."""
+    """The times that the row gives, past or future. A time without an offset is in `timezone`. Raises NotPossible."""
     given: dict[str, datetime] = {}
     for name, words in TIMES.items():
         if typed := cells.get(name, ""):

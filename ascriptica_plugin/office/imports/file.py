@@ -28,7 +28,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 AS_TEXT = re.compile(r'="([^"]*)"')
 
 DELIMITER = re.compile(r"""\s*"?sep=([,;\t|])"?[,;\t ]*(?=[\r\n])""", re.IGNORECASE)
-"""Excel's own first line, which says how the others are split."""
+"""Excel's own first line, which says which sign separates the cells of the others."""
 
 
 class Row(NamedTuple):
@@ -60,9 +60,9 @@ class _Line(NamedTuple):
 
 
 def read(kind: str, data: bytes, most_rows: int = MOST_ROWS, columns: Sequence[str | None] | None = None) -> Table:
-    """Read a file of that kind; `columns` is what a person said that its columns are.
+    """Read a file of that kind; `columns` is what a person has confirmed its columns to be.
 
-    Raises Unusable, and without `columns` ToConfirm where the file has other names for ours.
+    Raises Unusable. Without `columns`, raises ToConfirm if the file has other names for our columns.
     """
     lines = _lines(kind, data)
     found = None
@@ -86,9 +86,10 @@ def read(kind: str, data: bytes, most_rows: int = MOST_ROWS, columns: Sequence[s
 
 
 def with_reasons(table: Table, reasons: Sequence[tuple[int, str]]) -> Iterator[list[str]]:
-    """The first line, then the rows with these reasons, all as they were sent, to be mended and sent again.
+    """The first line, then the rows with these reasons, all as they were sent, to be corrected and sent again.
 
-    Columns have our names, so that nobody is asked again what they are, but for one whose own name says more.
+    Columns get our names, so that nobody is asked again what they are. One column keeps its own name: that of people's
+    names, if it says which part of a name comes first.
     """
     found = table.header
     called = [
@@ -120,19 +121,19 @@ def _lines(kind: str, data: bytes) -> Iterator[_Line]:
     except UnicodeDecodeError:
         raise Unusable(t(AS_UTF_8)) from None
     named = DELIMITER.match(text)
-    # The rest of that line is blank, so that lines are still counted as in an editor.
+    # The line itself stays, now blank, so that line numbers are the same as in an editor.
     text = text[named.end() :] if named else text
     first = re.search(r"\S.*", text)
     if first is None:
         raise Unusable(t("The file is empty."))
     if "\0" in first[0]:
-        # Letters of two bytes each.
+        # The file has two bytes for each letter.
         raise Unusable(t(AS_UTF_8))
     return _split(text, named[1] if named else _delimiter(kind, first[0]))
 
 
 def _delimiter(kind: str, first: str) -> str:
-    """Comma, semicolon or tab: the one that finds most names of columns in the first line, or else is there most."""
+    """Comma, semicolon or tab: the one that gives most names of columns in the first line or, if equal, occurs most."""
 
     def fits(sign: str) -> tuple[int, int]:
         return header.known(kind, [cell.strip(' "') for cell in first.split(sign)]), first.count(sign)
@@ -141,7 +142,7 @@ def _delimiter(kind: str, first: str) -> str:
 
 
 def _split(text: str, delimiter: str) -> Iterator[_Line]:
-    # Strict, since otherwise a quotation mark that is never closed swallows the rest of the file without a word.
+    # Strict, because otherwise a quotation mark that is never closed swallows the rest of the file without an error.
     reader: Any = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     width = 0
     while True:
@@ -160,8 +161,8 @@ def _split(text: str, delimiter: str) -> Iterator[_Line]:
 
 
 def _typed(cell: str) -> str:
-    """The cell without spaces around it, and without the mark that our own lists put before what may be a formula, or
-    the ="…" that others put around a number."""
+    """The cell without spaces around it, and without the apostrophe that our own lists put before a possible formula,
+    or the ="…" that other programs put around a number."""
     cell = cell.strip()
     if text := AS_TEXT.fullmatch(cell):
         return text[1]
@@ -169,7 +170,7 @@ def _typed(cell: str) -> str:
 
 
 def _unreadable(error: csv.Error, first: int, last: int) -> str:
-    """Why a row can't be read. Raises Unusable where others may be lost with it."""
+    """Why a row can't be read. Raises Unusable if other rows may be lost with it."""
     if "field limit" in str(error):
         raise Unusable(
             t(
@@ -190,7 +191,7 @@ def _unreadable(error: csv.Error, first: int, last: int) -> str:
 
 
 def _swallowed(reader: Any, first: int, cells: list[str], delimiter: str, width: int) -> str | None:
-    """Why a row on several lines is not one row: a line within a cell that has as many cells as a row has."""
+    """Why a row on several lines is not one row, if so: a line within one of its cells looks like a row of its own."""
     within = [line for cell in cells for line in re.split(r"\r\n|\r|\n", cell)[1:]] if reader.line_num > first else []
     if not any(line.strip() and line.count(delimiter) >= width - 1 for line in within):
         return None
@@ -231,7 +232,7 @@ def _wrong(name: str, cell: str) -> str | None:
 
 
 def _ours(cells: dict[str, str]) -> dict[str, str]:
-    """The cells by our columns: a first and a last name are a name."""
+    """The cells by our columns: a first and a last name make up a name."""
     if not {"first_name", "last_name"} & cells.keys():
         return cells
     parts = [cells.pop(part, "") for part in ("first_name", "last_name")]

@@ -1,6 +1,6 @@
 """The first line of a file: which of our columns each of its columns is. Knows nothing but names.
 
-Our own names are taken as they are. Names that people and other programs use are offered, for a person to confirm.
+Our own names are taken as they are. Names that people and other programs use are only a guess, which a person confirms.
 """
 
 import re
@@ -50,7 +50,7 @@ EXPLAINED = {
     "course": (mark("the code of one of our courses"), "FOOD-101"),
     "status": (mark("registered or withdrawn"), "registered"),
 }
-"""What each column has, and an example."""
+"""What each column contains, and an example."""
 
 CALLED: Marked[dict[str, str]] = {
     "code": "Code",
@@ -70,10 +70,10 @@ CALLED: Marked[dict[str, str]] = {
     "course": "The course's code",
     "status": "Registered or withdrawn",
 }
-"""The words of pages for what a column has."""
+"""What pages call each column."""
 
 PARTS = dict.fromkeys(("participants", "registrations"), ("first_name", "last_name"))
-"""Columns that together are one of ours: a first and a last name are a name."""
+"""Columns that together make up one of ours: a first and a last name make up a name."""
 
 
 def plain(cell: str) -> str:
@@ -108,7 +108,8 @@ PERSON = {
     ),
 }
 WORDS = {"email": frozenset(("email", "mail", "mailadresse", "mailbox", "mel", "courriel", "correo", "почта", "почты"))}
-"""Words in names of columns that nobody can list: E-Mail (privat), Adresse mail, Kontakt-E-Mail."""
+"""Words that show what a column is, although nobody can list all its names: E-Mail (privat), Adresse mail,
+Kontakt-E-Mail."""
 
 OTHER_NAMES = {
     "courses": {
@@ -125,7 +126,7 @@ OTHER_NAMES = {
         "status": _any_of("State|Registration status|Enrollment status|Enrolment status|Anmeldung|Statut|Estado"),
     },
 }
-"""Names of columns as spreadsheets, mail programs, Canvas, Moodle and Eventbrite have them, the surest first."""
+"""Names that spreadsheets, mail programs, Canvas, Moodle and Eventbrite give to columns, the surest first."""
 
 
 LAST_NAME = r"(?:(?:last|family) ?name|surname|nachname|familienname|name|nom(?: de famille)?|apellidos?|фамилия)"
@@ -137,7 +138,7 @@ FIRST_AND_LAST = re.compile(rf"\W*(?:(?:first|given) ?name|vorname|prénom|nombr
 """The same with the first name first: Vorname, Name."""
 
 REASON = "reason"
-"""The column of ours that says why a row is refused."""
+"""Our column that says why a row is refused."""
 
 
 class Unusable(Exception):
@@ -154,7 +155,7 @@ class OtherKind(Unusable):
 
 @dataclass(frozen=True)
 class Header:
-    """The names in the first line, and for each the column of ours that it is, or None. `certain`: all by our names."""
+    """The names in the first line, and for each our column that it is, or None. `certain`: none of them is a guess."""
 
     names: tuple[str, ...]
     columns: tuple[str | None, ...]
@@ -166,14 +167,14 @@ class Header:
         return any(order.match(self._called("name")) for order in (LAST_AND_FIRST, FIRST_AND_LAST))
 
     def whole_name(self, cell: str) -> str:
-        """The text of the column of names, with the first name first if the column says which one that is."""
+        """The text of the column of names, with the first name first if the column's heading says which one that is."""
         first, comma, last = cell.partition(",")
         if FIRST_AND_LAST.match(self._called("name")) and comma and "," not in last:
             return f"{first.strip()} {last.strip()}"
         return names.first_name_first(cell) if LAST_AND_FIRST.match(self._called("name")) else cell
 
     def _called(self, column: str) -> str:
-        """What the file calls this column of ours; nothing if it has none."""
+        """What the file calls this column of ours; "" if it has no such column."""
         return self.names[self.columns.index(column)] if column in self.columns else ""
 
     def shown(self, at: int) -> str:
@@ -182,14 +183,14 @@ class Header:
 
     @property
     def ignored(self) -> list[str]:
-        """The columns that we ignore, as a page calls them. Left out is the column of reasons, which our own files of
-        refused rows have."""
+        """The columns that we ignore, as a page calls them. The column of reasons, which our own files of refused rows
+        have, is left out."""
         left = [at for at, column in enumerate(self.columns) if column is None]
         return [self.shown(at) for at in left if ours(self.names[at]) != REASON]
 
 
 class ToConfirm(Exception):
-    """The columns have other names than ours. `header` is what is offered."""
+    """Some columns have other names than ours. `header` is the guess for a person to confirm."""
 
     def __init__(self, header: Header):
         self.header = header
@@ -206,15 +207,15 @@ def ours(cell: str) -> str:
 
 
 def known(kind: str, cells: Sequence[str]) -> int:
-    """How many of these are names of columns: of two ways to split a line, the one with more is right."""
+    """How many of these are names of columns. Of two ways to split a line, the one with more of them is right."""
     names = {name for names in OTHER_NAMES[kind].values() for name in names} | {plain(name) for name in fields(kind)}
     return len({cell for cell in cells if plain(cell) in names})
 
 
 def read(kind: str, cells: Sequence[str]) -> Header:
-    """What the first line says, or may mean. Raises Unusable, and names all that is wrong at once; OtherKind where
-    more of the columns fit another kind."""
-    # Spreadsheets write a delimiter behind the last column that has something.
+    """What the first line says, or may mean. Raises Unusable, which names everything that is wrong at once, or
+    OtherKind if more of the columns fit another kind."""
+    # Spreadsheets write delimiters even after the last column that is in use.
     while not cells[-1]:
         cells = cells[:-1]
     names = [ours(cell) for cell in cells]
@@ -241,14 +242,14 @@ def _found(kind: str, cells: Sequence[str]) -> dict[str, int]:
 
 
 def _other_kind(cells: Sequence[str], fewest: int) -> str | None:
-    """The kind that has all its columns here, and that most of them fit: more than `fewest`."""
+    """The kind whose needed columns are all here, and that fits most columns: more than `fewest`."""
     fits = {kind: _guessed(kind, cells, _found(kind, cells)) for kind in COLUMNS}
     whole = [kind for kind in fits if fits[kind].keys() >= NEEDED[kind] and len(fits[kind]) > fewest]
     return max(whole, key=lambda kind: len(fits[kind]), default=None)
 
 
 def _guessed(kind: str, cells: Sequence[str], found: dict[str, int]) -> dict[str, int]:
-    """The columns of ours, with the place of each in the line: those by our names, and those that others may be."""
+    """Our columns, with the place of each in the line: those with our names, and guesses for the others."""
     guessed, words = dict(found), [plain(cell) for cell in cells]
 
     def free(at: int) -> bool:
@@ -263,7 +264,7 @@ def _guessed(kind: str, cells: Sequence[str], found: dict[str, int]) -> dict[str
         guessed |= {near[0]: at} if near and free(at) and len(cell) < 40 else {}
     for column in [column for column in COLUMNS[kind] if column in WORDS and column not in guessed]:
         places = [at for at, name in enumerate(words) if free(at) and WORDS[column] & {*name.split()}]
-        # Not a whole line that was split by another sign, or somebody's address.
+        # The cell must not be a whole line that was split by another sign, or somebody's address.
         places = [at for at in places if len(cells[at]) < 40 and not re.search(r"[@,;|<>{}=]", cells[at])]
         guessed |= {column: places[0]} if places else {}
     if parts := PARTS.get(kind):
@@ -282,7 +283,7 @@ def _put_names_together(guessed: dict[str, int], parts: Sequence[str]) -> None:
 
 
 def confirmed(kind: str, names: Sequence[str], columns: Sequence[str | None]) -> Header:
-    """The header as a person said that it is. Raises Unusable with a sentence."""
+    """The header as a person has confirmed it. Raises Unusable with a sentence."""
     given = [column for column in columns if column]
     if len(columns) != len(names) or not set(given) <= set(fields(kind)):
         raise Unusable(t("Choose for each column of the file what it is."))

@@ -21,7 +21,7 @@ from .file import Row
 Now = Callable[[], datetime]
 
 WITH_PERSON = "made with person"
-"""The outcome of a registration whose participant is made, too."""
+"""The outcome of a row whose registration and participant are both made."""
 
 WITHDRAWN = "withdrawn"
 """The outcome of a row that ends a registration; reports count it as changed."""
@@ -31,9 +31,9 @@ class Kind(ABC):
     """Takes the rows of one import, which are all of one kind.
 
     `about` are the columns that identify what a row is about. `seen` has the row that was taken for each, to find rows
-    that contradict it. `rename`: people who have another name here get the file's name. `remarks` are lines of the
-    batch that were taken, but not all of them, each with a sentence that says what was left out. `stopped` has courses
-    that the file may take nobody out of, by their codes in small letters, each with the reason. `differences` say what
+    that contradict it. `rename`: people who have another name here get the file's name. `remarks` are the lines of the
+    batch that were taken only in part, each with a sentence that says what was left out. `stopped` has the courses from
+    which the file may remove nobody, by their codes in small letters, each with the reason. `differences` say what
     rows change, by their lines.
     """
 
@@ -89,7 +89,7 @@ class Kind(ABC):
         return tuple(emails.as_compared(row.cells.get(name, "")) for name in self.about)
 
     def brake(self, course: Course | None, removes: bool) -> None:
-        """Raise NotPossible where taking somebody out of the course is stopped."""
+        """Raise NotPossible if the row removes somebody from a course that is stopped."""
         if removes and course is not None and (reason := self.stopped.get(course.code.lower())):
             raise NotPossible(reason)
 
@@ -111,7 +111,7 @@ def _same(column: str, one: str, other: str) -> bool:
 
 
 def the_one(found: list[Participant]) -> Participant | None:
-    """The participant with a row's email, if any. Raises NotPossible where there are several."""
+    """The participant with a row's email, if any. Raises NotPossible if there are several."""
     if len(found) > 1:
         raise NotPossible(
             t("{count} participants have this email. Correct them on the page Participants.", count=len(found))

@@ -35,7 +35,7 @@ class Participants(Kind):
 
     about = ("email",)
     given: dict[str, Row]
-    """By SIS ID, the row of this import that got it."""
+    """For each SIS ID, the row of this import that got it."""
 
     def look_up(self, rows: list[Row]) -> None:
         emails = [row.cells["email"] for row in rows]
@@ -76,7 +76,7 @@ class Participants(Kind):
         return Decided(participant, "changed" if facts or left_out else "unchanged", facts, left_out, remark)
 
     def keep(self, row: Row, decided: Decided) -> None:
-        """Have `write` do what was decided on the row."""
+        """Remember what was decided on the row, for `write` to do."""
         if decided.remark:
             self.remarks.append((row.line, decided.remark))
         if sis_user_id := sis_ids.read_sis_user_id(row.cells.get("sis_user_id", "")):

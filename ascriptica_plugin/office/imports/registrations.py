@@ -57,7 +57,7 @@ class Registrations(Kind):
         decided = self._decided_on(person, status)
         act = self._withdraw if status == "withdrawn" else self._register
         outcome = act(self.plans[course.id], decided.participant)
-        # Only now, since a row that is refused changes nobody.
+        # Only now, because a row that is refused must not change anybody.
         if len(person.cells) > 1:
             self.decided.setdefault(emails.as_compared(row.cells["email"]), (person, decided))
         self.participants.keep(person, decided)
@@ -66,7 +66,7 @@ class Registrations(Kind):
         return decided.outcome if outcome == "unchanged" else outcome
 
     def _decided_on(self, row: Row, status: str) -> Decided:
-        """What the row says about its person. Their other rows may only say the same, or nothing."""
+        """What the row says about its person. Other rows of the same person may only repeat that, or leave it out."""
         email = row.cells["email"]
         if before := self.decided.get(emails.as_compared(email)):
             self.participants.again(row, before[0])
@@ -112,7 +112,7 @@ class Registrations(Kind):
 
 
 def _about_the_person(row: Row) -> Row:
-    """What the row says about its person: the email, and their name and SIS ID where they are not blank."""
+    """What the row says about its person: the email, and the name and SIS ID if they are not blank."""
     filled = {name: cell for name in COLUMNS["participants"] if (cell := row.cells.get(name))}
     return Row(row.line, {"email": "", **filled})
 

@@ -1,4 +1,4 @@
-"""Runs an import in batches of some hundreds of rows, with the report in the same transaction as the batch.
+"""Runs an import in batches of 500 rows, and saves the report in the same transaction as each batch.
 
 Uses the tables; no Flask. A row that can't be taken is refused with a reason, and the others go in; importing the same
 file again changes nothing.
@@ -37,7 +37,7 @@ class Report:
 
     `refused` are pairs of line and reason; `remarks` are pairs of line and what was left out of a row that was taken.
     `outcomes` of a dry run are the line, the outcome (see `Kind.decide`) and what the row changes, in words or "".
-    `new_people` are those whom registrations made.
+    `new_people` is how many participants were made by rows of registrations.
     """
 
     made: int = 0
@@ -85,7 +85,7 @@ def _each(
 class Run:
     """One import's rows, how many of them are `done`, and the report.
 
-    `keep` is called in each batch's transaction with the number of rows done and the report that hold once it commits.
+    `keep` is called in each batch's transaction, with the number of rows done and the report as they are after it.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Run:
         try:
             outcomes, report = self._take(rows, done, keep)
         except (IntegrityError, OperationalError, Taken) as error:
-            # Somebody made the same course on its page meanwhile, or brought the same SIS ID; this time it is found.
+            # Meanwhile somebody made the same course on its page, or brought the same SIS ID. The second try finds it.
             self.session.rollback()
             if isinstance(error, OperationalError) and not locks.is_in_the_way(error):
                 raise
@@ -190,9 +190,9 @@ def run(
     """Import all rows, and return the report. Commits each batch.
 
     `by` is who did it, for the activity log, which also names the file. `rename`: the file's names replace those of
-    people here. `notify`: people whom it registers or withdraws are mailed. Rows that would take more people out of a
-    course than the `brake` lets pass are refused. `progress` is called with the number of rows done before and after
-    each batch.
+    people here. `notify`: people whom it registers or withdraws are mailed. If the rows would remove more people from a
+    course than the `brake` lets pass, they are refused. `progress` is called with the number of rows done before and
+    after each batch.
     """
     through = Run(session, kind, rows, now, by, dry_run, rename, brake, timezone, notify, file_name)
     while through.left:

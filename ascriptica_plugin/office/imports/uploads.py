@@ -1,7 +1,7 @@
 """Files that were uploaded: kept in the database until they are imported.
 
-The request works on a file for a moment, then the worker does. A killed process loses or doubles nothing, because the
-progress is committed with the rows. A dry run, which writes nothing, starts again.
+The request works on a file for a moment, then the worker takes over. If a process is killed, nothing is lost or done
+twice, because the progress is committed with the rows. A dry run writes nothing, so it starts again.
 """
 
 import logging
@@ -52,9 +52,9 @@ def start(
 ) -> Import:
     """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
 
-    Where the file has other names for our columns, the import waits for `confirm`; where the brake stops it, for
-    `release`. `preview`: a file that withdraws or moves people is only tried out, even without `dry_run`. `ask`: the
-    kind is a guess, so it waits for `confirm` in any case.
+    If the file has other names for our columns, the import waits for `confirm`; if the brake stops it, for `release`.
+    `preview`: a file that withdraws or moves people is only tried out, even without `dry_run`. `ask`: the kind is a
+    guess, so the import always waits for `confirm`.
     """
     how = {"dry_run": dry_run, "rename": rename, "notify": notify}
     made = Import(kind=kind, name=name, file=data, started_at=now, who=by, language=present(), refused=[], **how)
@@ -85,9 +85,8 @@ def offered(found: Import) -> file.Header:
 def _asks(
     session: Session, found: Import, rows: list[Row], brake: Brake | None, now: datetime, preview: bool
 ) -> dict[str, Any]:
-    """The facts of an import by whether it takes people out of courses: it waits for the brake, or is tried out first.
-
-    A dry run refuses what the brake stops.
+    """What to set on an import that may remove people from courses: it waits because of the brake, or is tried out
+    first. A dry run refuses what the brake stops.
     """
     if brake is None or found.dry_run:
         return {"to_confirm": False}
@@ -114,7 +113,7 @@ def confirm(
     now: datetime | None = None,
     preview: bool = False,
 ) -> None:
-    """Take the file's columns as a person says that they are; `preview` as in `start`. Raises file.Unusable. Never
+    """Set the file's columns as a person has confirmed them; `preview` as in `start`. Raises file.Unusable. Never
     commits."""
     table = file.read(found.kind, found.file or b"", most_rows, columns)
     values = {"columns": columns, "ignored": table.header.ignored, "total": len(table.rows)}
@@ -134,7 +133,7 @@ def go_on(
 ) -> bool:
     """Continue this import, or the oldest that nobody works on, until it is finished or `stop()` is true. Commits.
 
-    Returns False where there is none.
+    Returns False if there is none.
     """
     found = _take_up(session, now(), import_id)
     if found is None:
@@ -160,7 +159,7 @@ def go_on(
 
 def _take_up(session: Session, now: datetime, import_id: int | None) -> Import | None:
     until = Import.taken_until_at
-    # A time further off than this was set by a clock that has stepped back since.
+    # A time further in the future than this was set by a clock that has been put back since.
     free = [
         Import.finished_at.is_(None),
         Import.to_confirm.is_(False),
@@ -219,7 +218,7 @@ def _its(import_id: int) -> Update:
 
 
 def forget_old(session: Session, now: datetime) -> None:
-    """Delete the reports of old imports, whose reasons say things about people, and files that nobody confirms."""
+    """Delete the reports of old imports, whose reasons may be about people, and files that nobody confirmed."""
     unconfirmed = and_(Import.to_confirm, Import.started_at < now - pauses.IMPORT_WAITS)
     change(session, delete(Import).where(or_(Import.started_at < now - pauses.IMPORT_KEPT, unconfirmed)))
     done_with = update(Import).where(Import.finished_at < now - pauses.IMPORT_WAITS, Import.file.is_not(None))
@@ -227,5 +226,5 @@ def forget_old(session: Session, now: datetime) -> None:
 
 
 def table_of(found: Import) -> file.Table | None:
-    """What is in a file that is still kept."""
+    """What is in the import's file; None if the file is not kept any more."""
     return file.read(found.kind, found.file, columns=found.columns) if found.file is not None else None

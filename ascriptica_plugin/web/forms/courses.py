@@ -104,7 +104,7 @@ class CourseForm(Form):
 
 
 class NumberForm(Form):
-    """Confirms an act; where it removes many people, with their number."""
+    """Confirms an act; if it removes many people, their number has to be typed."""
 
     seen = HiddenField()
     number = StringField(mark("Type the number"), filters=[strip])
@@ -118,7 +118,7 @@ class NumberForm(Form):
 
 
 class FindCanvasCourseForm(Form):
-    """Searches Canvas's courses. Its fields have other names than those of `CourseForm`, which are sent with them."""
+    """Searches Canvas's courses. No field has the name of one of `CourseForm`, because those are sent along."""
 
     find = StringField(
         mark("Find"),

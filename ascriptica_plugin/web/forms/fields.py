@@ -1,4 +1,4 @@
-"""Fields and validators that several forms have."""
+"""Fields and validators that several forms share."""
 
 import re
 from collections.abc import Callable

@@ -44,7 +44,7 @@ class CanvasRootIDField(StringField):
 
 
 FIRST, LAST = ("display_canvas", "canvas_url"), ("way_in", "sign_in", "mass_by_sis")
-"""The fields that the page has first and last. Otherwise those of `KeyFields` and `WayInFields` would come before all
+"""The fields that the page shows first and last. Otherwise those of `KeyFields` and `WayInFields` would come before all
 others."""
 
 

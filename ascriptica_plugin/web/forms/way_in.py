@@ -1,4 +1,4 @@
-"""How people new to Canvas sign in there: its fields on Course Settings."""
+"""How people new to Canvas sign in there: the fields on Course Settings."""
 
 from collections import Counter
 

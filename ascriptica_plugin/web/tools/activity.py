@@ -115,8 +115,8 @@ def log_entries() -> ResponseReturnValue:
 @blueprint.post("/tools/log.csv")
 @for_administrators
 def log_csv() -> ResponseReturnValue:
-    """The entries that are looked for as a CSV file, with each part of an act. The activity log records who exported
-    it."""
+    """The entries that match the filters, as a CSV file, with each part of an act. The activity log records who
+    exported it."""
     which = _which(_asked_for(), with_parts=True)
     begin_writing(session())
     activity.note(session(), clock.utc_now(), person().email, "exported the log")
@@ -156,7 +156,7 @@ def _entries(which: list[ColumnElement[bool]], most: int) -> list[LogEntry]:
 
 
 def _which(filters: Filters, *, with_parts: bool = False) -> list[ColumnElement[bool]]:
-    """Conditions on LogEntry. One line stands for an act, unless its parts are what is looked for."""
+    """Conditions on LogEntry. One line stands for an act, unless somebody looks for its parts."""
     which: list[ColumnElement[bool]] = []
     if filters.q:
         which.append(or_(LogEntry.who.icontains(filters.q, autoescape=True), _says(filters.q), _about(filters.q)))
@@ -220,7 +220,7 @@ def _newest() -> int:
 
 
 def in_words(entry: LogEntry, line: log_lines.Line | None = None) -> Markup:
-    """What was done, after the name of who did it, with links to whom and what it is about."""
+    """What was done, to follow the name of who did it, with links to the person and the course that it is about."""
     return acts.sentence(entry, _linked(entry, line), Markup)
 
 

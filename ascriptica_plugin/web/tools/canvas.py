@@ -21,7 +21,7 @@ from .canvas_people import CANT_ENTER, COLUMNS, STANDINGS, Wanted, can_be_tried,
 from .canvas_users import HOW, answer_who
 
 MOST_COUNTED = 100_000
-"""At most so many seats in one state are counted: counting a million takes as long as all the rest of the page."""
+"""At most this many seats in one state are counted: counting a million takes as long as all the rest of the page."""
 
 
 @blueprint.get("/tools/canvas")
@@ -77,7 +77,7 @@ def choose_canvas_user(seat_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/canvas/<int:seat_id>/decide")
 @for_administrators
 def decide_enrollment(seat_id: int) -> ResponseReturnValue:
-    """Keep or remove an enrollment that was in Canvas before the registration, after a withdrawal."""
+    """After a withdrawal, keep or remove an enrollment that was in Canvas before the registration."""
     begin_writing(session())
     seat = _seat_or_404(seat_id)
     if seat.cause == "found_there" and request.form.get("answer") in ("keep", "remove"):

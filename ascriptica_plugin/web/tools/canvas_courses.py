@@ -39,7 +39,7 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
         form.find.data = _looked_for(course)
     found: list[ListedCourse] = []
     more, problem = False, None
-    # An empty search is no mistake when somebody has just opened the page.
+    # An empty search is not a mistake if somebody has just opened the page.
     searched = bool(form.find.data or not came) and form.validate()
     if searched:
         try:
@@ -60,7 +60,7 @@ def find_canvas_course(code: str) -> ResponseReturnValue:
 
 
 def _looked_for(course: Course | None) -> str:
-    """The first search: what was typed as the Canvas course, else the course's title here."""
+    """The first search: what was typed as the Canvas course, or else our course's title."""
     known = course.association.canvas_course if course is not None and course.association is not None else ""
     typed = (request.form.get(name, "").replace("\x00", "").strip() for name in ("canvas_course", "title"))
     named, title = typed
@@ -90,8 +90,8 @@ def search_courses(form: FindCanvasCourseForm) -> tuple[list[ListedCourse], bool
 
 
 def take_choice(form: CourseForm) -> bool:
-    """Whether this is the way back from the search, or asks for the sections, so that nothing is saved yet. What was
-    chosen is then in the form."""
+    """Whether the form comes back from the search, or asks for the sections, so that nothing is saved yet. A Canvas
+    course that was chosen is put into the form."""
     chosen = request.form.get(CHOSEN)
     if chosen:
         form.canvas_course.data, form.canvas_section.data = chosen[:300], ""
@@ -115,8 +115,8 @@ class Place:
 def place_of(form: CourseForm, association: Association | None) -> Place:
     """The course that the form names.
 
-    Canvas is asked only once something was typed or chosen, so that an opened form is there at once. If Canvas does not
-    answer, the section has to be typed.
+    Canvas is asked only once something was typed or chosen, so that a form opens at once. If Canvas does not answer,
+    the section has to be typed.
     """
     current, connection = settings(), settings().connection
     typed, section = form.canvas_course.data or "", form.canvas_section.data or ""

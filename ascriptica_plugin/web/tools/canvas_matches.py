@@ -1,4 +1,4 @@
-"""/tools/canvas/matches: people whose Canvas user shares no word of their name, and the answer that it is right."""
+"""/tools/canvas/matches: people whose name has no word in common with that of their Canvas user, to be confirmed."""
 
 from flask import abort, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +21,7 @@ from .canvas_users import HOW
 @blueprint.get("/tools/canvas/matches")
 @for_administrators
 def canvas_matches() -> ResponseReturnValue:
-    """The matches to look at, by name."""
+    """The matches to check, sorted by name."""
     connection_id = settings().connection_id or 0
     found = select(Match, Participant).join(Participant, Participant.id == Match.participant_id)
     keys = (Key(Participant.sorted_by), Key(Participant.id))
@@ -37,7 +37,7 @@ def canvas_matches() -> ResponseReturnValue:
 @blueprint.post("/tools/participants/<int:participant_id>/right")
 @for_administrators
 def confirm_canvas_user(participant_id: int) -> ResponseReturnValue:
-    """The participant is the Canvas user that we found."""
+    """Confirm that the participant is the Canvas user that we found."""
     found, connection = session().get(Participant, participant_id) or abort(404), settings().connection
     if connection is not None:
         begin_writing(session())

@@ -37,10 +37,10 @@ UNSETTLED, SETTLED = Seat.settled_version < Seat.version, Seat.settled_version >
 
 
 FEW = 5000
-"""If there are at most so many seats, they are looked up by their ids and then sorted by name."""
+"""If there are at most this many seats, they are looked up by their ids and then sorted by name."""
 
 FEW_PEOPLE = 1000
-"""If a search finds at most so many people, it runs once for all queries of a page."""
+"""If a search finds at most this many people, it runs once for all queries of a page."""
 
 A_CHUNK = 500
 """Lines of the export that are read at once."""
@@ -57,7 +57,7 @@ class Wanted:
 
     @classmethod
     def typed(cls, typed: Mapping[str, str]) -> "Wanted":
-        """From a query string or a form, cut to what any database can handle."""
+        """Read from a query string or a form, cut to what any database can handle."""
         search, course, where = (typed.get(name, "").replace("\x00", "").strip()[:200] for name in cls.__annotations__)
         return cls(search, course, where if where in (*STANDINGS, *CANT_ENTER) or where in CAUSES else "")
 
@@ -77,7 +77,7 @@ def _with_standing(which: list[ColumnElement[bool]], wanted: Wanted, current: Se
 
 
 def limits(wanted: Wanted, current: Settings) -> list[ColumnElement[bool]]:
-    """Conditions on Seat, of all but the standing: made once for all queries of a page."""
+    """Conditions on Seat, except for the standing. They are made once for all queries of a page."""
     which = [Seat.connection_id == current.connection_id]
     if wanted.course:
         # Given as the course's number: PostgreSQL can estimate how many people a number has.
@@ -131,7 +131,7 @@ def _stands(current: Settings) -> ColumnElement[str]:
 
 
 def of_course(course_id: int) -> Select:
-    """The ids of the seats that registrations for this course claim or, where none claims them any more, have claimed.
+    """The ids of the seats that registrations for this course claim or, if none claims them any more, have claimed.
 
     If two courses share a Canvas course and a person has withdrawn from one, the seat belongs only to the other.
     """
@@ -146,7 +146,7 @@ def people(wanted: Wanted, current: Settings, which: list[ColumnElement[bool]]) 
     `limits`.
 
     Waiting seats come first; with `sort=name` all are sorted by the people's names. The people of one course can't be
-    sorted by name here, since that would go through the names of everybody; the roster has them by name.
+    sorted by name here, because that would read everybody's names; the roster has them by name.
     """
     if request.args.get("sort") == "name" and not wanted.course:
         page = _by_name(wanted, current, which)
@@ -219,7 +219,7 @@ def _parts(wanted: Wanted, current: Settings) -> Iterator[tuple[bool, list[Colum
 
 
 def _in_courses(where: str, current: Settings) -> list[tuple[bool, list[ColumnElement[bool]]]]:
-    """People whose Canvas course has a problem, or who can't enter: `where` is a cause, or of CANT_ENTER."""
+    """People whose Canvas course has a problem, or who can't enter: `where` is a cause, or one of CANT_ENTER."""
     connection = current.connection
     if connection is None:
         return [(True, [false()])] if where in CANT_ENTER else []
@@ -286,11 +286,11 @@ class Line:
     question: str | None
     holders: list[Holder]
     elsewhere: int | None = None
-    """The Canvas course of the enrollment that is asked about, if it is another one than the seat's."""
+    """The Canvas course of the enrollment that is asked about, if it is not the seat's."""
 
     @property
     def since(self) -> datetime:
-        """Since when it is in this state."""
+        """Since when it has been in this state."""
         is_settled = self.where in ("enrolled", "removed")
         return self.seat.settled_at if is_settled and self.seat.settled_at else self.seat.changed_at
 

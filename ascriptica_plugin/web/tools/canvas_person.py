@@ -244,7 +244,7 @@ def _after_withdrawing(one: Registration, here: Access | None) -> Verdict:
 
 
 def _as_whom(here: Access, as_of: str) -> str:
-    """The verdict on somebody whose known Canvas user is in, while it is still open whether that user is them."""
+    """The verdict on somebody whose known Canvas user is in, while nobody has decided yet whether that user is them."""
     if here.canvas_name and here.login:
         return t(
             "Not certain: as of {time}, {user}, login {login}, is in the Canvas course. Nobody has said yet whether "

@@ -22,7 +22,7 @@ from .canvas_people import Wanted, conditions
 @blueprint.post("/tools/canvas/try-again")
 @for_administrators
 def try_again() -> ResponseReturnValue:
-    """Try one cause, one seat, all that a list shows, or everything that needs no answer again now."""
+    """Try again now: one cause, one seat, everything on a list, or everything that needs no answer."""
     connection, typed = settings().connection, request.form
     if connection is not None:
         cause, seat_id = typed.get("cause"), typed.get("seat", "")
@@ -44,7 +44,7 @@ def try_again() -> ResponseReturnValue:
 
 
 def _look_up_again(connection: Connection, cause: str) -> None:
-    """Look up Canvas courses again that were not found or take nobody, and try the people again who wait for that."""
+    """Look up Canvas courses again that were not found or take nobody, and try again the people who wait for that."""
     begin_writing(session())
     now = clock.utc_now()
     count = canvas_courses.look_up_again(session(), connection.id, now)
@@ -56,8 +56,8 @@ def _look_up_again(connection: Connection, cause: str) -> None:
 def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int) -> None:
     """Try the seats that match the conditions again, note it in the activity log, and show a message.
 
-    Where only an answer helps, nothing is tried: it would put back what somebody changed by hand in Canvas, without
-    asking.
+    If only an answer helps, nothing is tried, because that would put back what somebody changed by hand in Canvas,
+    without asking.
 
     `whom` names the people in the message; without it they are counted. `about` goes into the log entry.
     """
@@ -90,5 +90,5 @@ def release_and_report(*which: ColumnElement[bool], whom: str = "", **about: int
 
 
 def in_a_sentence(title: str) -> str:
-    """A cause's title after a colon. Only English begins it with a small letter."""
+    """A cause's title, to stand after a colon. Only in English does it begin with a small letter there."""
     return title if title.startswith("Canvas") or present() != SOURCE else title[0].lower() + title[1:]

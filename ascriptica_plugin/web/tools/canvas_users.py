@@ -27,7 +27,7 @@ from ..page_calls import ask
 from ..showing import show
 
 COMPARED = 5
-"""For how many candidates Canvas is asked what they do there."""
+"""How many candidates we ask Canvas about, to see what they do there."""
 
 HOW: Marked[dict[str, str]] = {
     "": "known since an older version",

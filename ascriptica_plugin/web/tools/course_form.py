@@ -210,7 +210,7 @@ def _warn_about(association: Association) -> None:
 
 
 def _explain(form: CourseForm, refusal: str) -> None:
-    """Add the error for the constraint that the database names to its field."""
+    """Add an error to the field that belongs to the constraint which the database names."""
     if "uq_ascriptica_course_code" in refusal:
         form.code.errors = [t("There is a course {code} already. Choose another code.", code=form.code.data)]
     elif "places_within_capacity" in refusal:

@@ -1,4 +1,4 @@
-"""How a course stands in Canvas as a whole: what moves, what waits, and when it was read; reading it again."""
+"""How a course stands in Canvas as a whole: what moves, what waits, when it was read; the button to read it again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,7 +92,7 @@ def _counts(course: Course, connection: Connection) -> tuple[int, int, int]:
     One person may have several seats: in the course's Canvas course, and in one that it had before.
     """
     stands = case(
-        # Nobody has to act where we read everything again after a backup.
+        # Nobody has to act while we read everything again after a backup.
         (Seat.cause == "canvas_restored", "due"),
         (and_(Seat.held, Seat.cause.in_(seat_states.ASKS)), "asked"),
         else_=seat_states.standing(),
@@ -120,8 +120,8 @@ def _counts(course: Course, connection: Connection) -> tuple[int, int, int]:
 
 
 def _open_canvas_courses(connection: Connection) -> CTE:
-    """SQL: the Canvas courses where anybody is due or waits, and a last NULL. Each is found by one lookup in an index,
-    so that it doesn't matter how many people wait there."""
+    """SQL: the Canvas courses where anybody is due or waits, then a NULL. Each is found by one lookup in an index, so
+    it doesn't matter how many people wait there."""
 
     def first(*which: ColumnElement[bool]) -> ScalarSelect:
         there = select(Seat.canvas_course_id).where(due.unsettled(connection.id), *which)

@@ -26,9 +26,9 @@ STATE = "ascriptica_key_state"
 @blueprint.get("/tools/settings/course-settings/approve")
 @for_administrators
 def approve_key() -> ResponseReturnValue:
-    """Leads to Canvas, with a state that only this session knows.
+    """Redirect to Canvas, with a state that only this session knows.
 
-    It is reached by a link: a form's redirect to Canvas would be stopped by our Content-Security-Policy.
+    This is reached by a link, because our Content-Security-Policy would stop a form's redirect to Canvas.
     """
     current = settings_to_change()
     found = connecting.key_to_approve(current, plugin().canvases)
@@ -46,8 +46,8 @@ def approve_key() -> ResponseReturnValue:
 @blueprint.get("/tools/settings/course-settings/approved")
 @for_administrators
 def approved_key() -> ResponseReturnValue:
-    """Canvas's answer: a code for the first token, or why there is none. An answer that belongs to no question of this
-    session is refused."""
+    """Canvas's answer: a code for the first token, or why there is none. It is refused if this session has not asked
+    for it."""
     begun = flask.session.pop(STATE, None)
     current = settings_to_change()
     # Canvas leaves out the state if it refuses the scopes [oauth2_provider_controller.rb].
@@ -67,7 +67,7 @@ def approved_key() -> ResponseReturnValue:
 
 
 def _use(code: str, url: str, root_id: int, key: connecting.DeveloperKey) -> ResponseReturnValue:
-    """Exchange the code for a token, check it as a pasted one, and use it."""
+    """Exchange the code for a token, check it like a pasted one, and use it."""
     canvases = plugin().canvases
     same = in_use.id if (in_use := settings().connection) and in_use.canvas_url == url else None
     try:

@@ -40,7 +40,7 @@ IMPORT_AS: Marked[dict[str, str]] = {
 """The text of the button if the kind is a guess."""
 
 SHOWN = 100
-"""Lines of a report that one page has."""
+"""How many lines of a report one page shows."""
 
 LONGEST = 300
 """How many characters of a row a line shows."""
@@ -55,10 +55,10 @@ def let_a_file_in(endpoint: str | None, values: dict | None) -> None:
     Only for administrators: from other people nothing is read.
     """
     if endpoint == "ascriptica.import_file":
-        # A page that is only looked at has no body, and its own guard answers.
+        # A request that only shows the page has no body, and the page's own guard answers it.
         if request.method == "POST":
             only_administrators()
-        # For files that are too large for it, this page has an answer of its own, up to the limit of the command.
+        # Up to the limit of the command, this page itself answers that a file is too large for it.
         request.max_content_length = files.LARGEST_FILE + 1_000_000
 
 
@@ -247,7 +247,7 @@ def import_now(import_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/import/<int:import_id>/refused.csv")
 @for_administrators
 def refused_rows(import_id: int) -> ResponseReturnValue:
-    """The rows that could not be imported, each with the reason, to be mended and sent again."""
+    """The rows that could not be imported, each with the reason, to be corrected and sent again."""
     found = session().get(Import, import_id) or abort(404)
     table = uploads.table_of(found)
     if table is None:

@@ -20,7 +20,7 @@ READ = (300, 5000)
 """How many entries are read for a page: the first number, then the second if the first makes too few lines."""
 
 MOST_COURSES = 20
-"""A search by course finds what the worker did in the Canvas courses of at most so many of our courses."""
+"""A search by course finds what the worker did in the Canvas courses of at most this many of our courses."""
 
 AS_STORED = type_coerce(LogEntry.words, String)
 
@@ -42,7 +42,7 @@ class _Found:
 
 @dataclass
 class Line:
-    """A line of the page. Where it stands for several entries, `entry` is the newest, and `people` are several."""
+    """A line of the page. If it stands for several entries, `entry` is the newest, and `people` is how many people."""
 
     entry: LogEntry
     first: int
@@ -61,11 +61,11 @@ def read(
     together: bool,
     goes_on: bool,
 ) -> tuple[list[Line], int | None]:
-    """At most `most` lines, of the entries from the id `start` to below the id `end`. Also returned is the id below
-    which older entries may be left, or None.
+    """At most `most` lines, of the entries from the id `start` to below the id `end`. Also returns the id below which
+    older entries may be left, or None.
 
-    `together`: what the worker does is put together. Such a line stands on the page of its newest entry, and counts all
-    of its entries, older ones too. `goes_on`: there is a page before this one.
+    `together`: what the worker did to several people becomes one line. Such a line is on the page of its newest entry,
+    and counts all of its entries, older ones too. `goes_on`: there is a page before this one.
     """
     columns = (LogEntry.id, LogEntry.at, LogEntry.who, LogEntry.what, LogEntry.participant_id, AS_STORED.label("words"))
     within = [*which, LogEntry.id < end, LogEntry.id >= start]
@@ -111,7 +111,7 @@ def _put_together(
 def _not_shown(
     session: Session, which: Sequence[ColumnElement[bool]], end: int, day: date, timezone: tzinfo
 ) -> list[ColumnElement[bool]]:
-    """Conditions on LogEntry: not of a line that stands on an earlier page."""
+    """Conditions on LogEntry: it does not belong to a line on an earlier page."""
     shown = [(one.what, one.words) for one in _across(session, which, end, day, timezone)]
     kind = tuple_(LogEntry.what, AS_STORED)
     return [not_(and_(*_by_the_worker(day, timezone), kind.in_(shown)))] if shown else []
@@ -120,7 +120,7 @@ def _not_shown(
 def _complete(
     session: Session, which: Sequence[ColumnElement[bool]], border: int, same: dict[Kind, _Found], timezone: tzinfo
 ) -> None:
-    """Count the entries below the border of the lines that continue there. All of these are of the last line's day."""
+    """Some lines have entries below the border too: count these as well. Only lines of the oldest day can have any."""
     day = min(day for _, _, day in same)
     for one in _across(session, which, border, day, timezone):
         if its := same.get((one.what, one.words, day)):
@@ -136,7 +136,7 @@ def _across(
     by_person = select(*kind, *ends, func.min(LogEntry.at).label("first_at")).where(
         *which, *_by_the_worker(day, timezone)
     )
-    # Grouped twice, since PostgreSQL sorts all entries to count different people.
+    # Grouped twice, because PostgreSQL would sort all entries to count different people.
     each = by_person.group_by(*kind, LogEntry.participant_id).subquery().c
     first, last = func.min(each.first), func.max(each.last)
     lines = select(

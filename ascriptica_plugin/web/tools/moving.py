@@ -75,7 +75,7 @@ def confirm_preview(code: str) -> ResponseReturnValue:
 @blueprint.post("/tools/courses/<code>/reopen")
 @for_administrators
 def reopen_course(code: str) -> ResponseReturnValue:
-    """Order a preview of reopening a cancelled course."""
+    """Ask for a preview of reopening a cancelled course."""
     found, current = course_or_404(code), settings()
     if found.cancelled_at is None:
         return redirect(url_for(".roster", code=code))

@@ -38,7 +38,7 @@ IN_WORDS: Marked[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason, with how many people can't get in for it. `by_office`: an administrator can change that."""
+    """A reason, and how many people can't get in because of it. `by_office`: an administrator can change that."""
 
     people: int
     words: str

@@ -32,10 +32,10 @@ from .course_standing import standing_of
 STATUSES = ("registered", "waitlisted", "withdrawn")
 
 MANY = 5000
-"""From so many people on, those whose names come first are found sooner among all participants than on the roster."""
+"""From this many people on, those whose names come first are found faster among all participants than on the roster."""
 
 FEW = 2000
-"""If a search finds at most so many people, it runs once for all queries of a page."""
+"""If a search finds at most this many people, it runs once for all queries of a page."""
 
 
 @blueprint.get("/tools/courses/<code>")
@@ -193,7 +193,7 @@ def _by_name(which: list[ColumnElement[bool]], *, are_many: bool) -> tuple[Selec
 
 
 def registration_or_404(course: Course, registration_id: int) -> Registration:
-    """The registration, if it is one for this course; else the page is not found."""
+    """The registration, if it is one for this course; otherwise 404."""
     found = session().get(Registration, registration_id)
     if found is None or found.course_id != course.id:
         abort(404)

@@ -40,7 +40,7 @@ def withdraw_on_behalf(code: str, registration_id: int) -> ResponseReturnValue:
 @blueprint.post("/tools/courses/<code>/put-back/<int:registration_id>")
 @for_administrators
 def put_back(code: str, registration_id: int) -> ResponseReturnValue:
-    """Register somebody again who was withdrawn, or put them on the waitlist if their place is taken meanwhile."""
+    """Register somebody again who was withdrawn, or put them on the waitlist if their place has been taken since."""
     found = course_or_404(code)
     participant = registration_or_404(found, registration_id).participant
     try:

@@ -1,4 +1,4 @@
-"""The buttons that decide whose a SIS ID is that came for two people: on a participant's page and in
+"""The buttons that decide who gets a SIS ID that came for two people: on a participant's page and in
 `_sis_ids.html`."""
 
 from flask import abort, flash, redirect, request, url_for

@@ -23,7 +23,7 @@ UNDONE: Marked[dict[str, str]] = {
     undoing.MOVED: "The move of {name} to {course} is undone.",
     undoing.CORRECTED: "The correction of {name} is undone.",
 }
-"""The message after an undoing, by what was undone."""
+"""The message after an undo, by what was undone."""
 
 
 def offered() -> LogEntry | None:
@@ -50,7 +50,7 @@ def done_to(participant_id: int) -> int | None:
 def correct_sign_in(participant: Participant) -> str | None:
     """Ask the host to correct what the participant signs in with, if it can. Returns the host's remark for the page.
 
-    Raises ValueError, with a sentence, where it refuses.
+    Raises ValueError, with a sentence, if the host refuses.
     """
     correct = plugin().correct_person
     return correct(participant.key, participant.name, participant.email) if participant.key and correct else None
