@@ -38,13 +38,13 @@ moved_up = _ours.signal(
 )
 access_changed = _ours.signal(
     "ascriptica-access-changed",
-    "Somebody's access to a Canvas course is otherwise than before: `key`, `email`, `courses` (our codes), "
+    "Somebody's access to a Canvas course has changed: `key`, `email`, `courses` (our codes), "
     "`canvas_course_id`, and `access`: `enrolled`, `removed`, or `waiting` with its `cause` (else None).",
 )
 attention_needed = _ours.signal(
     "ascriptica-attention-needed",
     "Something waits for an administrator: `cause`, `scope` (what it is about, may be empty), `people`: how many more "
-    "wait for it; None where all calls to Canvas do.",
+    "wait for it; None if all calls to Canvas wait.",
 )
 result_changed = _ours.signal(
     "ascriptica-result-changed",

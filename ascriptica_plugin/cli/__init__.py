@@ -95,7 +95,7 @@ def status(as_json: bool) -> None:
     if found["oldest_due_seconds"] is not None:
         click.echo(f"The oldest has been due for {found['oldest_due_seconds']:.0f} s.")
     if found["worker_seen_seconds"] is None:
-        click.echo("No worker was seen.")
+        click.echo("No worker has been seen.")
     else:
         click.echo(f"A worker was last seen {found['worker_seen_seconds']:.0f} s ago.")
 
@@ -168,7 +168,7 @@ def worker_health(context: click.Context) -> None:
     seen_at = seat_states.worker_seen_at(session, load_settings(session), heard_at)
     seconds = (clock.utc_now() - seen_at).total_seconds() if seen_at else None
     if seconds is None or seconds > pauses.ALIVE.total_seconds():
-        when = "No worker was seen." if seconds is None else f"The last worker was seen {seconds:.0f} s ago."
+        when = "No worker has been seen." if seconds is None else f"The last worker was seen {seconds:.0f} s ago."
         click.echo(f"{when} Start one: flask ascriptica worker. If one is running, its process log says what stops it.")
         context.exit(1)
     click.echo(f"A worker was seen {max(0, seconds):.0f} s ago.")

@@ -70,7 +70,7 @@ def _ask(session: Session, connection: Connection, code: str | None, *, everythi
     association = course.association
     at = association.canvas_course_id if association and association.connection_id == connection.id else None
     if at is None:
-        raise ValueError(f"{course.code} has no Canvas course that could be read.")
+        raise ValueError(f"{course.code} has no Canvas course to read.")
     reads.owe(session, connection.id, at, now)
     return {at}
 

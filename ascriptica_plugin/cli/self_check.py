@@ -118,7 +118,7 @@ def worker(app: Flask) -> str | None:
     seen, is_late = found["worker_seen_seconds"], found["waits_for"] == "worker"
     if is_late or (bell.url and (seen is None or seen > pauses.ALIVE.total_seconds())):
         return (
-            "No worker was seen. Start one: flask ascriptica worker. If one is running, its process log says what "
+            "No worker has been seen. Start one: flask ascriptica worker. If one is running, its process log says what "
             "stops it."
         )
     return None
@@ -154,7 +154,7 @@ def clocks(app: Flask) -> str | None:
     apart = abs((clock.utc_now() - now).total_seconds())
     if apart <= pauses.CLOCKS_APART.total_seconds():
         return None
-    return f"This machine's clock and the database's are {apart:.0f} s apart. Have both synchronized, by NTP."
+    return f"This machine's clock and the database's are {apart:.0f} s apart. Synchronize both, by NTP."
 
 
 def mail(app: Flask) -> str | None:

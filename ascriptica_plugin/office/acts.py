@@ -35,7 +35,7 @@ GROUPS: Marked[dict[str, dict[str, str]]] = {
     mark("Canvas access"): {
         "enrolled in Canvas": "enrolled {whom} in Canvas",
         "ended in Canvas": "ended the access of {whom} in Canvas",
-        "waits": "let {whom} wait",
+        "waits": "kept {whom} waiting",
         "parked": "gave up on {whom} until somebody asks",
         "tried again": "tried Canvas again[ for {whom}][ in {course}]",
         "chose": "chose who {whom} is in Canvas",

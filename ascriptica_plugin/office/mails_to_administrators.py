@@ -87,8 +87,8 @@ def _look_at_what_waits(session: Session, settings: Settings, connection: Connec
 @dataclass
 class Line:
     """A line of the digest: a cause, or a key of `NO_CAUSES`, and how many people wait for it. `courses` are the titles
-    of our courses whose Canvas courses have a problem. `first` is the affected course that starts next or else started last,
-    at `starts_at`."""
+    of our courses whose Canvas courses have a problem. `first` is the affected course that starts next or else
+    started last, at `starts_at`."""
 
     cause: str
     people: int

@@ -129,7 +129,7 @@ def check_name(participant: Participant, name: str, how_to_rename: str) -> None:
     if is_named(participant) and not same_name(participant.name, name):
         raise ValueError(
             t(
-                "{name} has the email {email} here, and no other name. If their name has changed, {how_to}. {hint}",
+                "Here, the email {email} belongs to {name}. If their name has changed, {how_to}. {hint}",
                 name=participant.name,
                 email=participant.email,
                 how_to=t(how_to_rename),

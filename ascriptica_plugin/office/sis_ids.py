@@ -59,7 +59,7 @@ def read_sis_user_id(typed: str) -> str | None:
         return None
     if ERROR_OF_A_SPREADSHEET.fullmatch(sis_user_id):
         raise ValueError(
-            t("“{sis_user_id}” is an error of a spreadsheet, not a SIS ID. Look at its cell.", sis_user_id=sis_user_id)
+            t("“{sis_user_id}” is a spreadsheet error, not a SIS ID. Check the cell.", sis_user_id=sis_user_id)
         )
     if DATE.fullmatch(sis_user_id):
         raise ValueError(
@@ -81,7 +81,7 @@ def read_sis_user_id(typed: str) -> str | None:
     says_none = sis_user_id.lower() in NO_ID or NOUGHT.fullmatch(sis_user_id)
     if says_none or not any(sign.isalnum() for sign in sis_user_id):
         raise ValueError(
-            t("“{sis_user_id}” is no SIS ID. Leave it blank for a person without one.", sis_user_id=sis_user_id)
+            t("“{sis_user_id}” is not a SIS ID. Leave it blank for a person without one.", sis_user_id=sis_user_id)
         )
     return sis_user_id
 
@@ -103,7 +103,7 @@ def sentence(sis_user_id: str, other: Participant | None) -> str:
     who = f"{other.name} ({other.email})" if other else t("Somebody else")
     if other and other.sis_user_id != sis_user_id:
         return t(
-            "The SIS ID {sis_user_id} was left out for {who} too. Say on the participant's page whose it is.",
+            "The SIS ID {sis_user_id} was left out for {who} too. Decide on the participant's page who has it.",
             sis_user_id=sis_user_id,
             who=who,
         )

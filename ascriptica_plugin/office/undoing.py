@@ -59,7 +59,7 @@ def undo(session: Session, act: LogEntry, now: datetime, by: str) -> None:
     for one in sorted({one for one in (course, left and left.course) if one}, key=lambda one: one.id):
         locks.lock_course(session, one)
     if participant is None or last_act(session, participant.id, by) is not act:
-        raise NotPossible(t("This can't be undone any more, since something else has happened since."))
+        raise NotPossible(t("This can't be undone any more, because something else has happened in the meantime."))
     about = {"participant_id": act.participant_id, "course_id": act.course_id}
     act_id = activity.begin_act(session, now, by, "undid", Said(UNDONE[act.what]), **about)
     with activity.within(session, act_id):

@@ -214,7 +214,7 @@ def _colors(typed: str | Mapping[str, str] | None) -> dict[str, str]:
         if name not in COLORS:
             raise ValueError(f"ASCRIPTICA_COLORS: there is no colour {name}. There are {', '.join(sorted(COLORS))}.")
         if not A_COLOR.fullmatch(color) or "url(" in color.lower():
-            raise ValueError(f"ASCRIPTICA_COLORS: {color} is no colour for {name}.")
+            raise ValueError(f"ASCRIPTICA_COLORS: {color} is not a valid colour for {name}.")
     return read
 
 

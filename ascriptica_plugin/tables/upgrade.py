@@ -29,7 +29,7 @@ class UnknownDatabase(RuntimeError):
 def refuse_unknown(engine: Engine) -> None:
     """Raise UnknownDatabase, with a sentence, unless the database is of a kind that we support."""
     if (name := engine.dialect.name) not in KNOWN:
-        raise UnknownDatabase(f"Ascriptica needs SQLite or PostgreSQL, and this database is {name}. Nothing was made.")
+        raise UnknownDatabase(f"Ascriptica needs SQLite or PostgreSQL, and this one is {name}. Nothing was created.")
 
 
 def sqlite_file(engine: Engine) -> Path | None:

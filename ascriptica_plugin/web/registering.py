@@ -195,7 +195,7 @@ def _change(person: Person, code: str, change: Callable[..., str]) -> ResponseRe
 def _count_change(person: Person, now: datetime) -> None:
     """Count the change. Raises NotPossible after too many; the caller then rolls the change back."""
     if allowances.take(session(), CHANGES, person.key, now):
-        log.warning("Too many tries of %s: %s.", person.key, CHANGES.name)
+        log.warning("Too many tries by %s: %s.", person.key, CHANGES.name)
         raise NotPossible(t("You change your registrations very often. Wait a moment, then try again."))
 
 

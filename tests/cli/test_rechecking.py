@@ -110,7 +110,7 @@ def test_the_command_ends_with_the_reason_while_canvas_is_away(at_desk, canvas):
     ("arguments", "code", "sentence"),
     [
         (("--course", "NOPE"), 1, "Error: There is no course NOPE."),
-        (("--course", "MUD"), 1, "Error: MUD has no Canvas course that could be read."),
+        (("--course", "MUD"), 1, "Error: MUD has no Canvas course to read."),
         (("--course", "ART", "--everything"), 2, "Error: Choose one of --course and --everything."),
     ],
 )

@@ -147,7 +147,7 @@ def test_status_says_when_a_worker_was_last_seen(ringing, canvas, valkey, at_wor
         found = re.fullmatch(r"A worker was last seen (\d+) s ago\.", said())
         return int(found[1]) if found else None
 
-    assert said() == "No worker was seen."
+    assert said() == "No worker has been seen."
     at_work.start()
     until(lambda: seconds() is not None and seconds() < 3)
     at_work.end()

@@ -202,7 +202,7 @@ def test_another_database_is_refused_before_anything_is_made():
     )
     SQLAlchemy(site)
     mount(site)
-    sentence = "Ascriptica needs SQLite or PostgreSQL, and this database is mysql. Nothing was made."
+    sentence = "Ascriptica needs SQLite or PostgreSQL, and this one is mysql. Nothing was created."
     with pytest.raises(UnknownDatabase, match=sentence):
         upgrade_tables(site)
     upgrade = site.test_cli_runner().invoke(args=["ascriptica", "upgrade"])

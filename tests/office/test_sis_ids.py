@@ -32,20 +32,20 @@ def test_ordinary_sis_ids_are_accepted_as_they_are(typed):
 @pytest.mark.parametrize(
     ("typed", "reason"),
     [
-        *((error, "an error of a spreadsheet") for error in ("#N/A", "#REF!", "#NAME?", "#NV", "#BEZUG!", "#DIV/0!")),
+        *((error, "a spreadsheet error") for error in ("#N/A", "#REF!", "#NAME?", "#NV", "#BEZUG!", "#DIV/0!")),
         *((date, "is a date") for date in ("Mrz 26", "1-Mar", "26. Mrz", "Mar-26", "Mär 26", "01-mars", "1-Mar-26")),
         *((date, "is a date") for date in ("2026-03-01 00:00:00", "Okt 2026", "26 déc.")),
         *(
             (number, "a number that a spreadsheet has changed")
             for number in ("12345678901234500000", "123456789012345000")
         ),
-        *((error, "an error of a spreadsheet") for error in ("#####", "#", "#¿NOMBRE?", "#Н/Д")),
+        *((error, "a spreadsheet error") for error in ("#####", "#", "#¿NOMBRE?", "#Н/Д")),
         *(
             (number, "a number that a spreadsheet has changed")
             for number in ("1.00E+11", "1,00E+11", "2E+05", "1.5e11", "42.0")
         ),
         *(
-            (none, "is no SIS ID")
+            (none, "is not a SIS ID")
             for none in ("0", "0.0", "000", "n/a", "N/A", "NULL", "NaN", "-", "--", "–", "?", ".", "keine")
         ),
     ],

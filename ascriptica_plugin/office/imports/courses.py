@@ -91,7 +91,7 @@ def _facts(cells: dict[str, str], course: Course | None) -> dict[str, Any]:
     if len(title) > 255:
         raise NotPossible(t("Keep the title to 255 characters."))
     if title and not names.shows(title):
-        raise NotPossible(t("Give the course a title that can be seen."))
+        raise NotPossible(t("Give the course a visible title."))
     facts: dict[str, Any] = {"title": title} if title else {}
     if capacity:
         if not re.fullmatch("[0-9]{1,7}", capacity) or int(capacity) > 1_000_000:

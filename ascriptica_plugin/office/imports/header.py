@@ -223,7 +223,7 @@ def read(kind: str, cells: Sequence[str]) -> Header:
     guessed = _guessed(kind, cells, found)
     expected = t("The first line has to name the columns: {columns}.", columns=", ".join(COLUMNS[kind]))
     if doubled := [name for name in found if names.count(name) > 1]:
-        twice = t("The column {names} is there twice.", names=f" {t('and the column')} ".join(doubled))
+        twice = t("The column {names} appears twice.", names=f" {t('and the column')} ".join(doubled))
         raise Unusable(f"{twice} {expected}")
     if missing := NEEDED[kind] - guessed.keys():
         there = ", ".join(f"“{cell[:40]}”" for at, cell in enumerate(cells) if cell and at not in guessed.values())

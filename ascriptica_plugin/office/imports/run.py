@@ -107,7 +107,8 @@ class Run:
         self.kind.timezone, self.kind.notify = timezone, notify
         if brake is not None:
             stopped = braking.stopped(session, kind, rows, brake, now)
-            self.kind.stopped = {one.code.lower(): t("{stopped} So nobody is removed.", stopped=one) for one in stopped}
+            nobody = {one.code.lower(): t("{stopped} Therefore nobody is removed.", stopped=one) for one in stopped}
+            self.kind.stopped = nobody
             session.rollback()
         self.rows = self.kind.in_order(rows)
         self.done, self.report = 0, Report()

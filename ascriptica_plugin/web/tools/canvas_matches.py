@@ -48,5 +48,5 @@ def confirm_canvas_user(participant_id: int) -> ResponseReturnValue:
             session().rollback()
             flash(str(reason), "warning")
         else:
-            flash(t("Thank you. That is noted of {name}.", name=found.name), "success")
+            flash(t("Thank you. That is noted for {name}.", name=found.name), "success")
     return redirect(url_for(".canvas_matches"))

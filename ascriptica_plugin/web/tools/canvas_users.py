@@ -193,7 +193,7 @@ def answer_who(connection: Connection, participant: Participant) -> None:
             if _is_to_get_in(*about):
                 done = t("Thank you. {name} is being enrolled.", name=name)
             else:
-                done = t("Thank you. That is noted of {name}.", name=name)
+                done = t("Thank you. That is noted for {name}.", name=name)
         session().commit()
     except (ValueError, CanvasError) as reason:
         session().rollback()

@@ -149,7 +149,7 @@ def _meanwhile(form: CourseForm, course: Course) -> bool:
     form.canvas_course.errors = [
         t("A colleague has changed this meanwhile: it is now {course}. Save again if yours is right.", course=theirs)
         if (theirs := now.split(SEPARATOR)[0])
-        else t("A colleague has changed this meanwhile: it is now not in Canvas. Save again if yours is right.")
+        else t("A colleague has changed this meanwhile: it is no longer in Canvas. Save again if yours is right.")
     ]
     return True
 

@@ -153,7 +153,7 @@ def recheck_course(code: str) -> ResponseReturnValue:
     if connection is None or not current.display_canvas:
         flash(t("Canvas is switched off, so it is not read."), "warning")
     elif association is None or at is None or association.connection_id != connection.id:
-        flash(t("{course} has no Canvas course that could be read.", course=found.title), "warning")
+        flash(t("{course} has no Canvas course to read.", course=found.title), "warning")
     else:
         begin_writing(session())
         reads.owe(session(), connection.id, at, now)

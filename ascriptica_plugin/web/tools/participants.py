@@ -117,7 +117,7 @@ def participant(participant_id: int) -> ResponseReturnValue:
     session().commit()
     if leads_elsewhere and _is_known_in_canvas(found):
         said = t(
-            "{name} is saved. We look who that is in Canvas now. If it isn't clear, this page asks you.",
+            "{name} is saved. We are now checking who that is in Canvas. If it isn't clear, this page asks you.",
             name=found.name,
         )
     else:

@@ -44,7 +44,7 @@ BAD_FILES = [
     (b"name\nKim\n", "There is no column email."),
     (b"kim@example.org,Kim\n", "There is no column email."),
     (b"mial box,Vorname,x y\nkim@example.org,Kim\n", "We don't know these columns: “mial box”, “x y”."),
-    (b"email,name,name\nkim@example.org,Kim,Kim\n", "The column name is there twice."),
+    (b"email,name,name\nkim@example.org,Kim,Kim\n", "The column name appears twice."),
     (b'email,name\nkim@example.org,"' + b"x" * 140_000, "Line 2 can't be read."),
     (b"\x00\xff\xfe", "not in UTF-8"),
     ("email,name\nkim@example.org,Kim\n".encode("utf-16-le"), "not in UTF-8"),

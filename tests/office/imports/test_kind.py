@@ -65,7 +65,7 @@ def test_an_import_is_written_to_the_activity_log(app, command):
         ("courses", "code,title,canvas_course,canvas_section\nNEW,N,4,x\n", "Enter the Canvas section's ID"),
         ("courses", "code,title,canvas_section\nNEW,N,4\n", "Name the Canvas course that the section belongs to."),
         ("courses", f"code,title,canvas_course\nNEW,N,sis_course_id:{'x' * 300}\n", "too long for a Canvas course"),
-        ("courses", "code,title\nNEW,\u3164\u200b\n", "Give the course a title that can be seen."),
+        ("courses", "code,title\nNEW,\u3164\u200b\n", "Give the course a visible title."),
         ("participants", "email,name\nnew@example.org,\u3164\u200b\n", "Enter a name."),
         ("participants", "email,name\nkim,Kim\n", "That is not an email address."),
         ("participants", "email,name\n,Kim\n", "Enter an email address."),

@@ -268,7 +268,7 @@ def test_the_user_whom_we_knew_is_offered_when_the_new_one_is_somebody_else_s(of
     ezra = office.participant("ezra@example.org")
     number, form = ezra.id, {"name": "Ezra", "email": "lou@example.org", "sis_user_id": ""}
     said = words(admin.post(f"/tools/participants/{number}", data=form, follow_redirects=True))
-    assert "Ezra is saved. We look who that is in Canvas now. If it isn't clear, this page asks you." in said
+    assert "Ezra is saved. We are now checking who that is in Canvas. If it isn't clear, this page asks you." in said
     office.deliver()
     assert "Another participant leads to the same Canvas user 1 person" in words(admin.get("/tools/"))
     page = admin.post(f"/tools/participants/{number}/canvas-user", data={"answer": "theirs"}, follow_redirects=True)

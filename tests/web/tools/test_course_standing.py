@@ -99,7 +99,7 @@ def test_a_read_before_the_association_is_not_shown_as_an_agreement(office, admi
 def test_a_course_without_a_canvas_course_is_not_read(office, admin):
     office.course("ART")
     page = words(admin.post("/tools/courses/ART/recheck", follow_redirects=True))
-    assert "ART here has no Canvas course that could be read." in page
+    assert "ART here has no Canvas course to read." in page
     assert reads.to_read(office.session, 1, office.now, 9) == []
 
 
