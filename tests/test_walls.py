@@ -122,6 +122,17 @@ print(*sorted({"flask_login", "pyotp", "segno", "zxcvbn", "gunicorn"} & set(sys.
     assert answer.stdout.split() == []
 
 
+LOCKING = {"tables/locks.py", "ledger/settling.py", "standalone/accounts"}
+"""Where rows may be locked; `tables/locks.py` says in which order."""
+
+
+def test_rows_are_locked_in_one_place():
+    for path in PACKAGE.rglob("*.py"):
+        where = path.relative_to(PACKAGE)
+        if not {where.as_posix(), where.parent.as_posix()} & LOCKING:
+            assert "with_for_update" not in path.read_text(), path
+
+
 def test_the_practice_canvas_stands_alone():
     paths = list((PACKAGE / "practice").glob("*.py"))
     assert paths

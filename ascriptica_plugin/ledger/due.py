@@ -12,6 +12,7 @@ from ..shared import pauses
 from ..tables.canvas import Connection
 from ..tables.columns import change
 from ..tables.ledger import Claim, Seat
+from ..tables.locks import locking_what_is_free
 from ..tables.office import Association, Course
 from . import claims
 
@@ -177,5 +178,5 @@ def release_some(session: Session, connection_id: int, cause: str, scope: str, l
     # In the order of an index, so that we don't look at all waiting seats each time. Locked seats are skipped.
     some = select(Seat.id).where(waits(), *same).order_by(Seat.canvas_course_id, Seat.participant_id).limit(limit)
     # Two statements: as a part of the update, PostgreSQL may repeat the search for every seat there is.
-    found = session.scalars(some.with_for_update(skip_locked=True)).all()
+    found = session.scalars(locking_what_is_free(some)).all()
     return change(session, update(Seat).where(Seat.id.in_(found)).values(**claims.FRESH, in_bulk=True)) if found else 0

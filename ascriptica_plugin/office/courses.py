@@ -13,7 +13,7 @@ from ..shared.said import Said, change_of
 from ..tables.canvas import Connection
 from ..tables.columns import UTCDateTime, begin_writing
 from ..tables.folding import fold
-from ..tables.locks import lock_course
+from ..tables.locks import lock_course, locking_courses
 from ..tables.office import Association, Course, Registration
 from . import mails_to_participants
 from .waitlist import move_up
@@ -34,7 +34,7 @@ def by_code(session: Session, codes: Collection[str], *, lock: bool) -> dict[str
         .order_by(Course.id)
     )
     if lock:
-        statement = statement.with_for_update(of=Course).execution_options(populate_existing=True)
+        statement = locking_courses(statement)
     return {course.code.lower(): course for course in session.scalars(statement)}
 
 

@@ -19,6 +19,7 @@ from ..tables.canvas import load_settings
 from ..tables.columns import begin_writing, change
 from ..tables.imports import Import
 from ..tables.ledger import CanvasRow, Claim, Match, Seat
+from ..tables.locks import lock_participant
 from ..tables.mails import Mail
 from ..tables.office import Course, FormerEmail, LogEntry, Participant, Registration
 from ..tables.requests import Request, Window
@@ -41,7 +42,7 @@ def ask_to_erase(session: Session, participant: Participant, now: datetime, by: 
     begin_writing(session)
     # Lock the courses before the participant, in the same order as registering does.
     _withdraw(session, participant, now, by)
-    session.refresh(participant, with_for_update=True)
+    lock_participant(session, participant)
     key, participant.key = participant.key, None
     participant.erase_at = participant.erase_at or now
     change(session, _mails_to(participant.id))
@@ -84,7 +85,7 @@ def erase(session: Session, connection_id: int | None, of: LogTraces, now: datet
         return True
     # A registration may have been made at the same moment as the request to erase.
     _withdraw(session, participant, now, activity.US)
-    session.refresh(participant, with_for_update=True)
+    lock_participant(session, participant)
     live = session.scalar(select(Registration.id).where(*_live(participant)).limit(1))
     if live is not None or access_before_erasing.unfinished(session, participant.id, connection_id):
         return False

@@ -9,6 +9,7 @@ from ..canvas.errors import CanvasError, TokenRefused
 from ..canvas.oauth import KeyRefused
 from ..tables.canvas import Connection, Settings
 from ..tables.columns import Sealed
+from ..tables.locks import lock_connection, lock_settings
 from .checking import TOKEN_UNREADABLE
 from .clients import Canvases
 from .connecting import DeveloperKey, forget_draft
@@ -26,8 +27,9 @@ class Key:
 def forget(session: Session, settings: Settings, connection: Connection, canvases: Canvases, now: datetime) -> Key:
     """Stop using this connection, and delete its secrets. What it knows about Canvas stays, in case somebody connects
     to it again. Returns the key as it was. Never commits."""
-    # Another process may have renewed it meanwhile.
-    session.refresh(connection, with_for_update=True)
+    lock_settings(session)
+    # Another process may have renewed the key meanwhile.
+    lock_connection(session, connection)
     secret, refresh_token = (
         sealed.open(canvases.keys) if sealed else None
         for sealed in (connection.client_secret, connection.refresh_token)

@@ -14,6 +14,7 @@ from ..shared.clock import LONG_AGO
 from ..shared.said import Said
 from ..tables.columns import change
 from ..tables.ledger import Match
+from ..tables.locks import locking_what_is_free
 from ..tables.office import Participant
 from ..tables.requests import Request
 from .tasks import Walk
@@ -61,7 +62,7 @@ def find(session: Session) -> int:
 def _set(session: Session, which: ColumnElement[bool], follow_at: datetime | None) -> int:
     some = select(Match.connection_id, Match.participant_id).where(which).limit(FOUND)
     # In the same order as the drain's own updates, and without waiting for them.
-    found = session.execute(some.order_by(Match.participant_id).with_for_update(skip_locked=True)).all()
+    found = session.execute(locking_what_is_free(some.order_by(Match.participant_id))).all()
     for connection_id in {row[0] for row in found}:
         theirs = [row[1] for row in found if row[0] == connection_id]
         these = (Match.connection_id == connection_id, Match.participant_id.in_(theirs))

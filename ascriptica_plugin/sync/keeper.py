@@ -22,6 +22,7 @@ from ..shared.process_log import unnamed
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import Sealed, begin_writing, change
+from ..tables.locks import lock_connection
 from . import holding
 from .clients import Canvases
 
@@ -73,7 +74,7 @@ def renew(session: Session, connection: Connection, canvases: Canvases, now: Now
         except CanvasError as error:
             answer = error
     begin_writing(session)
-    session.refresh(connection, with_for_update=True)
+    lock_connection(session, connection)
     if connection.refreshing_until_at == until:
         _store(session, connection, canvases, answer, now())
     session.commit()

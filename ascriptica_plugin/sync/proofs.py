@@ -10,6 +10,7 @@ from ..ledger import claims
 from ..shared import pauses
 from ..shared.said import Said
 from ..tables.canvas import Connection
+from ..tables.locks import lock_connections
 
 STEPS = ("course", "rights", "person", "free", "enroll", "read", "remove", "gone")
 """The steps of a proof. A proof that was cut off ends with one more step, `clean`."""
@@ -82,7 +83,7 @@ def ask(session: Session, connection_id: int, canvas_course_id: int, now: dateti
     `test_user`: the login ID or SIS ID of the user to enroll instead of the token's owner. Returns False, and changes
     nothing, if the earlier proof has not ended.
     """
-    connection = session.get_one(Connection, connection_id, populate_existing=True, with_for_update=True)
+    [connection] = lock_connections(session, Connection.id == connection_id)
     before = Proof.of(connection)
     if before is not None and before.over_at is None:
         return False

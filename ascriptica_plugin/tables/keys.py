@@ -10,8 +10,9 @@ from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .canvas import Connection, Settings
+from .canvas import Settings
 from .columns import begin_writing
+from .locks import lock_connections, lock_mails, lock_settings
 from .mails import Mail
 
 
@@ -69,11 +70,12 @@ class Rotated:
 
 
 def _tokens(session: Session) -> Iterable[tuple[Any, str, str]]:
-    for connection in session.scalars(select(Connection).order_by(Connection.id).with_for_update()).all():
+    lock_settings(session)
+    settings = session.scalars(select(Settings).execution_options(populate_existing=True)).one()
+    for connection in lock_connections(session):
         for column in ("token", "client_secret", "refresh_token"):
             if getattr(connection, column) is not None:
                 yield connection, column, connection.canvas_url
-    settings = session.scalars(select(Settings).with_for_update()).one()
     for column in ("draft_token", "draft_client_secret", "draft_refresh_token"):
         if getattr(settings, column) is not None:
             yield settings, column, settings.draft_url or ""
@@ -83,8 +85,7 @@ TOKENS = Secrets("token", "tokens", "paste it again in Course Settings", _tokens
 
 
 def _links(session: Session) -> Iterable[tuple[Any, str, str]]:
-    waiting = select(Mail).where(Mail.link.is_not(None)).order_by(Mail.id).with_for_update()
-    for one in session.scalars(waiting).all():
+    for one in lock_mails(session, Mail.link.is_not(None)):
         yield one, "link", one.email
 
 

@@ -4,12 +4,14 @@ import threading
 
 import pytest
 from sqlalchemy import event, func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ascriptica_plugin.office.imports import run
 from ascriptica_plugin.office.imports.file import read
-from ascriptica_plugin.sync import drain
-from ascriptica_plugin.tables import locks
+from ascriptica_plugin.sync import disconnecting, drain
+from ascriptica_plugin.tables import keys, locks
+from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Match, Seat
 
 from ..office_at_work import many, statuses
@@ -146,6 +148,39 @@ def test_a_batch_of_an_import_that_meets_a_deadlock_is_repeated(office, canvas, 
     assert (refusing, report.changed, report.refused) == ([], 3, [])
     office.session.expire_all()
     assert set(statuses(office).values()) == {"withdrawn"}
+
+
+def rotate(office, session) -> None:
+    keys.TOKENS.rotate(session, office.canvases.keys)
+
+
+def disconnect(office, session) -> None:
+    settings = load_settings(session)
+    disconnecting.forget(session, settings, settings.connection, office.canvases, office.now)
+
+
+@pytest.mark.parametrize("act", [rotate, disconnect])
+def test_a_change_of_the_key_beside_somebody_who_registers_meets_no_deadlock(office, canvas, engine, act):
+    """The seat that they get refers to the connection."""
+    course = office.course("ART", "art")
+    errors: list[BaseException] = []
+
+    def change() -> None:
+        with office.app.app_context(), Session(engine) as session:
+            try:
+                act(office, session)
+                session.commit()
+            except DBAPIError as error:
+                errors.append(error)
+
+    locks.lock_people(office.session)
+    thread = threading.Thread(target=change)
+    thread.start()
+    until(lambda: waiting(engine) == 1)
+    office.register(course)
+    thread.join()
+    assert errors == []
+    assert len(office.seats()) == 1
 
 
 def test_imports_and_drains_never_stand_in_each_other_s_way(office, canvas, engine):

@@ -18,6 +18,7 @@ from ...office.people import Person, participant_for
 from ...shared.language import in_language, mark, spoken, t
 from ...shared.said import Said
 from ...tables.columns import begin_writing, change
+from ...tables.locks import lock_participant
 from ...tables.mails import Mail
 from ...tables.office import Participant
 from . import passwords
@@ -97,7 +98,8 @@ def new_email_by_link(session: Session, token: str, account_id: int, now: dateti
     begin_writing(session)
     # Lock the participant before the account, as the office's corrections do.
     key = person_of(session.get_one(Account, account_id)).key
-    participant = session.scalar(select(Participant).where(Participant.key == key).with_for_update())
+    if participant := session.scalar(select(Participant).where(Participant.key == key)):
+        lock_participant(session, participant)
     account = hold(session, account_id)
     link = use_up(session, token, now, for_email=True)
     email = link.email
