@@ -11,7 +11,6 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is missing. Install what this host needs: pip install '.[standalone]'") from None
 
 HERE = Path(__file__).absolute()
-with_driver = site.with_driver
 
 
 def create_app(given: dict | None = None) -> Flask:

@@ -4,15 +4,9 @@ Our history has a version table of its own and sees only our tables, so it lives
 """
 
 from alembic import context
-from ascriptica_plugin.migrations import not_ours
+from ascriptica_plugin.migrations import LEFT_FOR_ONE_RELEASE, not_ours
 
 from ascriptica_plugin.tables.columns import Base
-
-LEFT_FOR_ONE_RELEASE = {
-    ("ascriptica_seat", name)
-    for name in ("first_tried_at", "in_doubt_until", "in_doubt_enrolls", "granted", "enrolled", "kept")
-}
-"""Columns that nothing here uses any more. Web processes of the release before still do during an upgrade."""
 
 
 def include_object(*what) -> bool:

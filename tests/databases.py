@@ -11,11 +11,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, create_engine, insert, text
 
+from ascriptica_plugin.shared import config
 from ascriptica_plugin.tables.canvas import Settings
 from ascriptica_plugin.tables.columns import Base
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 
-from .office_at_work import TEST_DATABASE_URL, in_use, make_app, wsgi
+from .office_at_work import TEST_DATABASE_URL, in_use, make_app
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def postgresql_url(worker_id: str) -> Iterator[str]:
 def a_postgresql(name: str) -> Iterator[str]:
     """An empty PostgreSQL database: on the server of DATABASE_URL, else an embedded one."""
     if TEST_DATABASE_URL and TEST_DATABASE_URL.startswith("postgres"):
-        server = create_engine(wsgi.with_driver(TEST_DATABASE_URL), isolation_level="AUTOCOMMIT")
+        server = create_engine(config.with_driver(TEST_DATABASE_URL), isolation_level="AUTOCOMMIT")
         with server.connect() as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
             connection.execute(text(f"CREATE DATABASE {name}"))
@@ -57,7 +58,7 @@ def embedded_postgresql(kept_in: Path | None = None) -> Iterator[str]:
             for name in ("fsync", "full_page_writes"):
                 server.psql(f"ALTER SYSTEM SET {name} = off;")
             server.psql("SELECT pg_reload_conf();")
-            yield wsgi.with_driver(server.get_uri())
+            yield config.with_driver(server.get_uri())
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ def test_links_lead_somewhere(path):
 
 
 def test_operators_find_every_setting_and_command():
-    names = {one.name for one in config.PLUGIN + config.SITE}
+    names = {one.name for one in config.PLUGIN + config.SITE + config.ONE_MACHINE}
     assert {name for name in names if f"`{name}`" not in page("operator.md")} == set()
     there = {*wsgi.app.cli.commands["ascriptica"].commands, commands.create_user.name}
     assert {name for name in there if f"`flask ascriptica {name}" not in page("operator.md")} == set()

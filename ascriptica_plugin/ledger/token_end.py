@@ -2,10 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from ..shared import pauses
 from ..tables.canvas import Connection
-
-WARNING_DAYS = (14, 7, 2)
-"""How many days before the end a warning begins; a mail is sent at each."""
 
 
 def days_left(connection: Connection, now: datetime) -> int | None:
@@ -19,8 +17,8 @@ def days_left(connection: Connection, now: datetime) -> int | None:
 
 
 def warned_of(connection: Connection, now: datetime) -> int | None:
-    """Which of WARNING_DAYS the token's end has come closest to, None if it is farther off than all of them."""
+    """Which of `pauses.TOKEN_ENDS_DAYS` the token's end has come closest to, None if it is farther off than all."""
     left = days_left(connection, now)
     if left is None:
         return None
-    return min((days for days in WARNING_DAYS if left < days), default=None)
+    return min((days for days in pauses.TOKEN_ENDS_DAYS if left < days), default=None)

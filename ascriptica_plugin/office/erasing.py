@@ -6,13 +6,13 @@ agrees. Only the worker's functions commit.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Delete, Text, and_, cast, delete, exists, literal, select, update
 from sqlalchemy.orm import Session, defer
 
 from ..ledger import activity, claims, lease, matches
-from ..shared import clock
+from ..shared import clock, pauses
 from ..shared.language import mark
 from ..shared.said import Said
 from ..tables.canvas import load_settings
@@ -102,7 +102,7 @@ def forget_leftovers(session: Session, now: datetime) -> None:
     That happens only on SQLite, which checks no foreign keys. Commits. It locks the database for writing only if
     something is left over, which is rare.
     """
-    lately = (LogEntry.at > now - timedelta(days=1), LogEntry.participant_id.is_not(None))
+    lately = (LogEntry.at > now - pauses.LEFTOVERS, LogEntry.participant_id.is_not(None))
     nobody = ~exists().where(Participant.id == Request.participant_id)
     for table, left_over in (
         (CanvasRow, and_(CanvasRow.seat_id.is_not(None), ~exists().where(Seat.id == CanvasRow.seat_id))),

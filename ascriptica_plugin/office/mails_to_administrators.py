@@ -31,7 +31,6 @@ KINDS: Marked[dict[str, str]] = {
 """The mails to administrators, as Course Settings name them."""
 
 TOKEN = ("token_dead", "key_refused", "token_unreadable")
-DAYS_BEFORE = (2, 7, 14)
 
 Waiting = list[list]
 """What waits, as lists of cause, scope and number of people; the number is always 1 for a course that is in trouble."""
@@ -182,7 +181,7 @@ def _look_at_the_end(session: Session, settings: Settings, connection: Connectio
     ends_at = connection.token_expires_at
     if ends_at is None or ends_at <= now:
         return
-    for days in DAYS_BEFORE:
+    for days in sorted(pauses.TOKEN_ENDS_DAYS):
         if now >= ends_at - timedelta(days=days):
             about = f"{ends_at.isoformat()}/{days}"
             _queue(session, settings, connection, "token_ends", about, [ends_at.isoformat()], now)

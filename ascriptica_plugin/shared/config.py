@@ -85,7 +85,7 @@ def _fallbacks(typed: str | Sequence[str | bytes] | None) -> list[str | bytes]:
 
 def secret_keys(values: Mapping[str, Any]) -> list[bytes]:
     """The secret keys as itsdangerous takes them: first those that were replaced, and last the one in use."""
-    keys = [*(values.get("SECRET_KEY_FALLBACKS") or ()), values["SECRET_KEY"]]
+    keys = [*values["SECRET_KEY_FALLBACKS"], values["SECRET_KEY"]]
     return [key.encode() if isinstance(key, str) else key for key in keys]
 
 
@@ -236,13 +236,41 @@ def _language(typed: str) -> str:
     return found
 
 
+def with_driver(url: str) -> str:
+    """Add the driver that the extra `postgres` installs to a PostgreSQL URL that names none.
+
+    SQLAlchemy 2.0 and 2.1 have different defaults, and neither accepts postgres://, which some platforms still use.
+    """
+    return re.sub("^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+def _database_url(typed: str | None) -> str | None:
+    if typed and not with_driver(typed).startswith(("sqlite", "postgresql")):
+        raise ValueError(DATABASE_URL_LOOKS_LIKE)
+    return with_driver(typed) if typed else None
+
+
+DATABASE_URL_LOOKS_LIKE = (
+    "DATABASE_URL must look like postgresql://user:password@localhost:5432/name, or be left out for SQLite."
+)
+
+
+def _port(typed: str) -> int:
+    if not typed.isdecimal() or int(typed) > 65535:
+        raise ValueError(f"PORT is {typed}; set it to a number up to 65535.")
+    return int(typed)
+
+
 ADDRESS = Setting("ASCRIPTICA_ADDRESS", "", _address)
 """The plugin needs it for links in mails, the stand-alone site for other things too."""
+
+FALLBACKS = Setting("SECRET_KEY_FALLBACKS", None, _fallbacks)
+"""The plugin needs them for secrets in the database, the stand-alone site for its cookies too."""
 
 PLUGIN = (
     ADDRESS,
     Setting("SECRET_KEY", None, _secret_key),
-    Setting("SECRET_KEY_FALLBACKS", None, _fallbacks),
+    FALLBACKS,
     Setting("REDIS_URL", None, _redis_url),
     Setting("ASCRIPTICA_REDIS_URL", None, _redis_url),
     Setting("ASCRIPTICA_QUEUE", None, _queue),
@@ -267,6 +295,8 @@ PLUGIN = (
 
 SITE = (
     ADDRESS,
+    FALLBACKS,
+    Setting("DATABASE_URL", None, _database_url),
     Setting("ASCRIPTICA_PROXIES", 0, _proxies),
     Setting("ASCRIPTICA_ADMIN_SECOND_STEP", False, _switch("ASCRIPTICA_ADMIN_SECOND_STEP")),
     Setting("ASCRIPTICA_BACKUPS", None, _text),
@@ -275,3 +305,9 @@ SITE = (
     Setting("MAIL_FROM", None, _text),
 )
 """The settings that only the stand-alone site reads."""
+
+ONE_MACHINE = (
+    Setting("HOST", "127.0.0.1", str),
+    Setting("PORT", "5000", _port),
+)
+"""The settings that only `python wsgi.py` reads."""

@@ -1,4 +1,5 @@
-"""Every pause, back-off, limit of time and number of tries, in one table.
+"""Every pause, back-off, limit of time and number of tries, in one table. Only how often somebody may try to sign in
+has a table of its own, `standalone.accounts.tries`, beside what is counted.
 
 Read them as `pauses.NAME`, so that a test can change one for everybody.
 """
@@ -13,6 +14,12 @@ stretch = random.SystemRandom().uniform
 
 WITHDRAWAL_UNDONE = timedelta(minutes=10)
 """How long people may undo their own withdrawal."""
+
+SQLITE_SECONDS = 30
+"""How long a change waits for SQLite, which lets one write at a time, on the stand-alone site."""
+
+LEFTOVERS = timedelta(days=1)
+"""How far back the activity log is searched for what was written about people after they were erased."""
 
 OPEN_AGAIN_SECONDS = 30
 """How soon a page may be requested again if the database was down, full or too busy."""
@@ -198,6 +205,9 @@ LOOK_SECONDS = 0.5
 """How often a drain does what can be done while Canvas works, even if answers keep coming; and how often it looks again
 for small tasks after it found none."""
 
+SELDOM = 50
+"""A look that is slow is made less often, so that it takes at most a fiftieth of the time."""
+
 NEWCOMERS_SECONDS = 0.1
 """How often a drain looks for people who have just registered or withdrawn."""
 
@@ -292,6 +302,9 @@ BEFORE_A_START = timedelta(hours=48)
 """How long before a course starts administrators are mailed that its people can't enter its Canvas course: teachers
 often publish late, and dates may still change."""
 
+TOKEN_ENDS_DAYS = (14, 7, 2)
+"""How many days before a pasted token ends a warning begins; a mail is sent at each."""
+
 BETWEEN_DIGESTS = timedelta(hours=1)
 """The shortest time between two mails to administrators about what waits."""
 
@@ -336,8 +349,8 @@ SIGN_UP_KEPT = timedelta(days=7)
 START_SECONDS, PRACTICE_SECONDS, HEALTH_SECONDS = 60, 10, 1
 """How long `python wsgi.py` waits for its pages to answer, then for the practice Canvas, and for each try."""
 
-LEFTOVER_SECONDS = 2
-"""How long it waits for a queue's server that an earlier run left behind."""
+LEFTOVER_SECONDS, PORT_SECONDS = 2, 2
+"""How long it waits for a queue's server that an earlier run left behind, and for a port that it still has."""
 
 CHILD_END_SECONDS = 5
 """How long a process may take to end before it is killed."""

@@ -1,7 +1,6 @@
 """The stand-alone site, made from the environment: `gunicorn "ascriptica_plugin.standalone:create_app()"`."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,37 +17,25 @@ from . import accounts, front
 os.umask(0o077)
 
 
-def with_driver(url: str) -> str:
-    """Add the driver that the extra `postgres` installs to a PostgreSQL URL that names none.
-
-    SQLAlchemy 2.0 and 2.1 have different defaults, and neither accepts postgres://, which some platforms still use.
-    """
-    return re.sub("^postgres(ql)?://", "postgresql+psycopg://", url)
-
-
 def _engine_options(url: str) -> dict[str, object]:
     # A restarted database must not fail the next request. The process log shows failed statements without their
     # values, which are people's data.
     options: dict[str, object] = {"pool_pre_ping": True, "hide_parameters": True}
     if url.startswith("sqlite"):
         # SQLite lets one write at a time and keeps no queue, so in a rush some writers need more than its 5 seconds.
-        options["connect_args"] = {"timeout": 30}
+        options["connect_args"] = {"timeout": pauses.SQLITE_SECONDS}
     return options
 
 
 def _set_up_database(app: Flask) -> None:
     try:
-        if not app.config["SQLALCHEMY_DATABASE_URI"].startswith(("sqlite", "postgresql")):
-            raise ValueError("neither of the two that we know")
         SQLAlchemy(app)
     except ModuleNotFoundError as error:
         raise RuntimeError(
             f"{error.name} is missing; DATABASE_URL needs it. For PostgreSQL: pip install '.[postgres]'."
         ) from None
     except (ArgumentError, ValueError):
-        raise RuntimeError(
-            "DATABASE_URL must look like postgresql://user:password@localhost:5432/name, or be left out for SQLite."
-        ) from None
+        raise RuntimeError(config.DATABASE_URL_LOOKS_LIKE) from None
 
 
 def create_app(given: Mapping[str, object] | None = None, instance_path: Path | None = None) -> Flask:
@@ -59,18 +46,15 @@ def create_app(given: Mapping[str, object] | None = None, instance_path: Path | 
     Raises RuntimeError, with a sentence for the operator, if a setting can't be used.
     """
     app = Flask(__name__, instance_path=str(instance_path or Path.cwd() / "instance"))
+    typed = {**config.from_environment(config.PLUGIN + config.SITE), **(given or {})}
+    values = config.read(typed, config.SITE)
     app.config.update(
-        config.from_environment(config.PLUGIN + config.SITE),
-        SQLALCHEMY_DATABASE_URI=with_driver(
-            os.environ.get("DATABASE_URL") or f"sqlite:///{app.instance_path}/ascriptica.sqlite3"
-        ),
+        SQLALCHEMY_DATABASE_URI=values["DATABASE_URL"] or f"sqlite:///{app.instance_path}/ascriptica.sqlite3",
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=pauses.SESSION_IDLE,
         MAX_CONTENT_LENGTH=1_000_000,
     )
-    if fallbacks := os.environ.get("SECRET_KEY_FALLBACKS"):
-        app.config["SECRET_KEY_FALLBACKS"] = fallbacks.split(",")
-    app.config.update(given or {})
+    app.config.update(typed, SECRET_KEY_FALLBACKS=values["SECRET_KEY_FALLBACKS"])
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
     _set_up_database(app)
     Ascriptica(

@@ -24,9 +24,6 @@ BATCH = 200
 CANARIES = 2
 """At most this many canaries go before what came in bulk."""
 
-SELDOM = 50
-"""A slow look is made less often, so that it takes at most a fiftieth of the time."""
-
 
 class _Lane:
     """The seats of one kind that wait, as far as they were read."""
@@ -52,7 +49,7 @@ class _Lane:
         self._began_at = time.monotonic()
         self.waiting, self.read_at = deque(found()), now
         self._has_all = len(self.waiting) < BATCH
-        self._again_at = self._began_at + max(seconds, SELDOM * (time.monotonic() - self._began_at))
+        self._again_at = self._began_at + max(seconds, pauses.SELDOM * (time.monotonic() - self._began_at))
 
     def let_in(self, newcomers: Iterable[Due]) -> None:
         """Give newcomers their place among those who wait."""

@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 
 Key = tuple[str, int]
 
-SELDOM = 50
-"""A slow look is made less often, so that it takes at most a fiftieth of the time."""
-
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:
     """Whether there is a small task to do; takes no lock."""
@@ -84,7 +81,7 @@ class SmallTasks:
             if not new:
                 # This way the database is not asked at every turn, and least often for what it is slow to find.
                 took = time.monotonic() - began_at
-                self._kinds[look] = began_at + max(pauses.LOOK_SECONDS, SELDOM * took)
+                self._kinds[look] = began_at + max(pauses.LOOK_SECONDS, pauses.SELDOM * took)
         return [task for task in found if self.step(task)]
 
     def step(self, task: SmallTask) -> bool:

@@ -38,7 +38,7 @@ def test_a_worker_that_looks_for_work_is_healthy_without_redis(app):
     """Every drain that ends counts, also one that finds nothing; one that hangs does not."""
     runner, tally = app.test_cli_runner(), app.extensions["ascriptica"].canvases.tally
     unseen = runner.invoke(args=["ascriptica", "worker-health"])
-    assert (unseen.exit_code, unseen.output.partition(".")[0]) == (1, "No worker was seen")
+    assert (unseen.exit_code, unseen.output.partition(".")[0]) == (1, "No worker has been seen")
     jobs.deliver(app)
     rounds.count(app)
     seen = runner.invoke(args=["ascriptica", "worker-health"])

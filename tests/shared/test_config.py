@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import wsgi
+from ascriptica_plugin.shared import config
 
 from ..office_at_work import in_use, make_app
 
@@ -65,9 +66,10 @@ def test_an_invalid_queue_address_is_refused(url):
 @pytest.mark.parametrize(
     "url", ["office.db", "mysql://me:secret@db/office", "postgresql://me:secret@db:port/office", "sqlite+nope://"]
 )
-def test_an_invalid_database_address_is_refused_and_not_shown(url):
+def test_an_invalid_database_address_is_refused_and_not_shown(monkeypatch, url):
+    monkeypatch.setenv("DATABASE_URL", url)
     with pytest.raises(RuntimeError, match="DATABASE_URL must look like") as refused:
-        make_app(url)
+        wsgi.create_app()
     assert "secret" not in str(refused.value)
 
 
@@ -109,4 +111,4 @@ def test_a_database_s_address_without_a_driver_gets_the_one_that_is_installed(mo
 
 
 def test_a_driver_that_is_named_is_left_alone():
-    assert wsgi.with_driver("postgresql+pg8000://me@db/office") == "postgresql+pg8000://me@db/office"
+    assert config.with_driver("postgresql+pg8000://me@db/office") == "postgresql+pg8000://me@db/office"

