@@ -235,7 +235,11 @@ def register_many(
     results: list[Participant | NotPossible] = []
     for entry in entries:
         try:
-            participant = _participant_of(entry, known.get(emails.as_compared(entry.email), []))
+            found = known.get(emails.as_compared(entry.email), [])
+            if len(found) == 1:
+                # Before anything is asked about somebody who is registered already.
+                refuse_twice(its, found[0])
+            participant = _participant_of(entry, found)
             if entry.sis_user_id and entry.sis_user_id != participant.sis_user_id:
                 _register_with_sis_id(session, its, participant, entry.sis_user_id)
             else:

@@ -79,6 +79,18 @@ class ParticipantForm(Form):
             field.data = read(reader, field.data or "")
 
 
+class OnBehalfForm(ParticipantForm):
+    """One person whom the office registers. People who are here already need no name."""
+
+    name = StringField(
+        mark("Name"), filters=[strip], description=mark("You can leave it blank for people who are here already.")
+    )
+
+    def validate_name(self, field: Field) -> None:
+        if field.data:
+            super().validate_name(field)
+
+
 class EraseForm(Form):
     """Asks for the name before a participant is erased."""
 

@@ -20,7 +20,7 @@ from ...tables.results import CourseResults
 from ..address_values import typed_search
 from ..base import blueprint, session, settings
 from ..canvas_access import canvas_access
-from ..forms.people import OnBehalfListForm, ParticipantForm
+from ..forms.people import OnBehalfForm, OnBehalfListForm
 from ..guards import for_administrators
 from ..paging import Key, Part, page_of_parts
 from ..registering import course_or_404
@@ -42,7 +42,7 @@ FEW = 2000
 @for_administrators
 def roster(code: str) -> ResponseReturnValue:
     """The roster, with a form to register one person, and one for a pasted list."""
-    return page_of(course_or_404(code), ParticipantForm(), OnBehalfListForm())
+    return page_of(course_or_404(code), OnBehalfForm(), OnBehalfListForm())
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,17 @@ def has_results(course_id: int) -> bool:
 
 def page_of(
     course: Course,
-    one: ParticipantForm,
+    one: OnBehalfForm,
     several: OnBehalfListForm,
+    is_here: str | None = None,
     bad: list[Refused] | None = None,
     good: int = 0,
     answers: dict[str, str] | None = None,
 ) -> str:
     """The roster with both forms.
 
-    `bad` are the pasted lines with problems, `good` is the number of the others. `answers` are the fields with earlier
-    answers about pasted people.
+    `is_here` is the name here of the person in the form, if another one was typed. `bad` are the pasted lines with
+    problems, `good` is the number of the others. `answers` are the fields with earlier answers about pasted people.
     """
     q = typed_search("q")
     status = request.args.get("status")
@@ -133,6 +134,7 @@ def page_of(
         closed_to_participants=places.why_closed(course, now),
         one=one,
         several=several,
+        is_here=is_here,
         bad=bad or [],
         good=good,
         answers=answers or {},

@@ -6,12 +6,12 @@ from flask.typing import ResponseReturnValue
 from ...office import names, registrations, waitlist
 from ...office.pasted_list import PastedLine
 from ...office.places import NotPossible
-from ...office.registrations import Entry, NameNeeded
+from ...office.registrations import Entry, NameNeeded, OtherName
 from ...shared import clock
 from ...shared.language import t, tn
 from ...tables.office import Course, Registration
 from ..base import blueprint, session
-from ..forms.people import OnBehalfListForm, ParticipantForm
+from ..forms.people import OnBehalfForm, OnBehalfListForm
 from ..guards import for_administrators, person
 from ..registering import course_or_404
 from . import undoing
@@ -27,20 +27,22 @@ def register_on_behalf(code: str) -> ResponseReturnValue:
         several = OnBehalfListForm()
         if several.validate():
             return _register_list(found, several)
-        return page_of(found, ParticipantForm(formdata=None), several, answers=_answers([])), 422
-    one = ParticipantForm()
+        return page_of(found, OnBehalfForm(formdata=None), several, answers=_answers([])), 422
+    one = OnBehalfForm()
     if one.validate():
         return _register_one(found, one)
     return page_of(found, one, OnBehalfListForm(formdata=None)), 422
 
 
-def _register_one(course: Course, form: ParticipantForm) -> ResponseReturnValue:
-    entry = Entry(form.email.data, form.name.data, form.sis_user_id.data)
+def _register_one(course: Course, form: OnBehalfForm) -> ResponseReturnValue:
+    entry = _entry(form.email.data, form.name.data or "", form.sis_user_id.data)
     [result] = registrations.register_many(session(), course, [entry], clock.utc_now(), person().email)
     if isinstance(result, NotPossible):
         session().rollback()
-        form.email.errors = [str(result)]
-        return page_of(course, form, OnBehalfListForm(formdata=None)), 422
+        is_here = result.here if isinstance(result, OtherName) else None
+        if is_here is None:
+            form[("name" if isinstance(result, NameNeeded) else "email")].errors = [str(result)]
+        return page_of(course, form, OnBehalfListForm(formdata=None), is_here), 422
     session().commit()
     name = result.participant.name
     if position := waitlist.positions(session(), [result]).get(result.id):
@@ -65,7 +67,7 @@ def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValu
     Without `anyway` nobody is registered until every line is right.
     """
     good = [line for line in form.people.lines if line.problem is None]
-    entries = [_entry(line) for line in good]
+    entries = [_entry(line.email, line.name) for line in good]
     results = registrations.register_many(session(), course, entries, clock.utc_now(), person().email)
     asked = {}
     for line, result in zip(good, results, strict=True):
@@ -77,7 +79,7 @@ def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValu
     if not done or (bad and request.form.get("anyway") != "1"):
         session().rollback()
         kept = _answers(bad)
-        return page_of(course, ParticipantForm(formdata=None), form, bad=bad, good=len(done), answers=kept), 422
+        return page_of(course, OnBehalfForm(formdata=None), form, bad=bad, good=len(done), answers=kept), 422
     waiting = sum(result.status == "waitlisted" for result in done)
     session().commit()
     flash(_how_many_are_in(len(done) - waiting, waiting, course), "success")
@@ -86,32 +88,32 @@ def _register_list(course: Course, form: OnBehalfListForm) -> ResponseReturnValu
     left = [one.line for one in bad]
     form.people.keep_only(left)
     kept = {field: answer for field, answer in _answers(bad).items() if _about(field) in {line.email for line in left}}
-    return page_of(course, ParticipantForm(formdata=None), form, bad=bad, answers=kept), 422
+    return page_of(course, OnBehalfForm(formdata=None), form, bad=bad, answers=kept), 422
 
 
-def _entry(line: PastedLine) -> Entry:
-    """The person of a pasted line, with what was answered about them beside the box."""
-    name = _named(line)
-    answer = request.form.get(f"is-{line.email}")
-    if name and not line.name:
+def _entry(email: str, name: str, sis_user_id: str | None = None) -> Entry:
+    """The person who was typed, with what was answered about them on the page."""
+    named = _named(email)
+    answer = request.form.get(f"is-{email}")
+    if named and not name:
         try:
-            return Entry(line.email, names.read_name(name))
+            return Entry(email, names.read_name(named))
         except ValueError:
-            return Entry(line.email)
-    if request.form.get(f"typed-{line.email}", line.name) != line.name:
+            return Entry(email)
+    if request.form.get(f"typed-{email}", name) != name:
         # The name in the box is not the one that the answer was about.
         answer = None
-    return Entry(line.email, "" if answer == "here" else line.name, rename=answer == "typed")
+    return Entry(email, "" if answer == "here" else name, sis_user_id, rename=answer == "typed")
 
 
-def _named(line: PastedLine) -> str:
+def _named(email: str) -> str:
     """The name that was typed beside the box for somebody whose line has none."""
-    return request.form.get(f"name-{line.email}", "").strip()
+    return request.form.get(f"name-{email}", "").strip()
 
 
 def _refused(line: PastedLine, reason: NotPossible | None) -> Refused:
     """The line with its problem. If it asks for a name: the name that was typed, and what is wrong with it."""
-    if isinstance(reason, NameNeeded) and (name := _named(line)):
+    if isinstance(reason, NameNeeded) and (name := _named(line.email)):
         try:
             names.read_name(name)
         except ValueError as wrong:

@@ -64,13 +64,12 @@ def test_several_with_one_email_are_named_and_nobody_is_registered(here, admin):
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [
-        ({"name": ""}, "Enter a name."),
+        ({"name": ""}, "Nobody here has the email kim@example.org yet. Enter their name too."),
         ({"email": "kim"}, "That is not an email address."),
         ({"email": "kim@example.org\x00"}, "That is not an email address."),
         ({"sis_user_id": "x" * 256}, "Keep the SIS ID to 255"),
-        ({"email": "lou@example.org"}, "Lou has the email lou@example.org here, and no other name."),
+        ({"email": "lou@example.org"}, "Lou is already registered for ART here."),
         ({"name": "Lou", "email": "lou@example.org"}, "Lou is already registered for ART here."),
-        ({"name": "Lou", "email": "lou@example.org", "sis_user_id": "L-1"}, "Lou has no SIS ID here."),
     ],
 )
 def test_a_mistake_in_the_roster_form_is_shown_and_the_form_kept(here, admin, form, sentence):
@@ -81,6 +80,48 @@ def test_a_mistake_in_the_roster_form_is_shown_and_the_form_kept(here, admin, fo
     if "name" not in form:
         assert "Kim Kept" in answer.text
     assert count(here, Registration) == count(here, Participant) == 1
+
+
+@pytest.mark.parametrize(("answer", "name"), [("here", "Maria Lee"), ("typed", "Mia Lee")])
+def test_another_name_in_the_form_is_shown_and_asked_about(here, admin, answer, name):
+    here.course("ART")
+    here.register(here.course("BIO"), "mum", name="Maria Lee")
+    form = {"name": "Mia Lee", "email": "mum@example.org"}
+    page = admin.post("/tools/courses/ART", data=form)
+    assert page.status_code == 422
+    assert "mum@example.org is Maria Lee here; you typed Mia Lee" in words(page)
+    assert 'value="Mia Lee"' in page.text
+    assert count(here, Registration) == 1
+    answered = form | {"is-mum@example.org": answer, "typed-mum@example.org": "Mia Lee"}
+    page = admin.post("/tools/courses/ART", data=answered | {"name": "Mina Lee"})
+    assert "you typed Mina Lee" in words(page), "the answer was about another name"
+    page = words(admin.post("/tools/courses/ART", data=answered, follow_redirects=True))
+    assert f"{name} is registered for ART here." in page
+    assert here.participant("mum@example.org").name == name
+
+
+def test_a_sis_id_of_somebody_with_a_sign_in_is_not_taken_from_the_form(here, admin):
+    here.course("ART")
+    here.register(here.course("BIO"), "lou")
+    form = {"name": "Lou", "email": "lou@example.org", "sis_user_id": "L-1"}
+    answer = admin.post("/tools/courses/ART", data=form)
+    assert answer.status_code == 422
+    assert "Lou has no SIS ID here." in words(answer)
+
+
+def test_the_form_needs_no_name_of_somebody_who_is_here(here, admin):
+    here.course("ART")
+    here.register(here.course("BIO"), "mum", name="Maria Lee")
+    page = words(admin.post("/tools/courses/ART", data={"name": "", "email": "mum@example.org"}, follow_redirects=True))
+    assert "Maria Lee is registered for ART here." in page
+
+
+def test_nothing_is_asked_about_somebody_who_is_registered_already(here, admin):
+    """An answer would change nothing."""
+    here.register(here.course("ART"), "mum", name="Maria Lee")
+    page = words(admin.post("/tools/courses/ART", data={"people": "mum@example.org, Mia Lee"}))
+    assert "Maria Lee is already registered for ART here." in page
+    assert "you typed" not in page
 
 
 def test_the_office_registers_into_a_closed_course_but_not_above_its_places(here, admin):
@@ -310,10 +351,9 @@ def test_nobody_is_registered_from_an_unclear_line_though_the_other_lines_are(he
 def test_a_known_email_with_another_name_is_asked_about_and_renames_nobody(here, admin):
     here.register(here.course("BIO"), "kim")
     here.course("ART")
-    one, several = "Kim has the email kim@example.org here, and no other name. If", "is Kim here; you typed Lou"
     for asked, data in (
-        (one, {"name": "Lou", "email": "kim@example.org"}),
-        (several, {"people": "Lou <kim@example.org>\nann@example.org, Ann"}),
+        ("is Kim here; you typed Lou", {"name": "Lou", "email": "kim@example.org"}),
+        ("is Kim here; you typed Lou", {"people": "Lou <kim@example.org>\nann@example.org, Ann"}),
         ("is Kim here; you typed Anna Maria Berg", {"people": "Anna Maria\tBerg\tkim@example.org"}),
     ):
         answer = admin.post("/tools/courses/ART", data=data)
