@@ -14,7 +14,7 @@ from ..shared.language import t
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.office import LogEntry
-from . import people, registrations, to_another_course
+from . import people, places, registrations, to_another_course
 from .places import NotPossible
 
 REGISTERED, LEFT = ("registered", "joined the waitlist"), ("withdrew", "left the waitlist")
@@ -50,6 +50,17 @@ def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
         return None
     is_correction = found.what == CORRECTED and Said.of(found.words).code == "changes"
     return found if found.what in (*REGISTERED, *LEFT, MOVED) or is_correction else None
+
+
+def offered(session: Session, participant_id: int, by: str, now: datetime) -> LogEntry | None:
+    """The last act, unless the course to which the person would return has ended, or their place there has gone."""
+    act = last_act(session, participant_id, by)
+    if act is None or act.what not in ("withdrew", MOVED):
+        return act
+    left = act if act.what == "withdrew" else _left(session, act)
+    back = left.course if left is not None and left.what == "withdrew" else None
+    is_gone = back is not None and (places.why_closed(back, now, to_the_office=True) or places.free(back) == 0)
+    return None if is_gone else act
 
 
 def undo(session: Session, act: LogEntry, now: datetime, by: str) -> None:

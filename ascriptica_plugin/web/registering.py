@@ -85,6 +85,7 @@ def course(code: str) -> ResponseReturnValue:
         position=waitlist.positions(session(), [registration]).get(registration.id) if registration else None,
         waiting=waitlist.waiting(session(), found),
         closed=_why_closed(found),
+        ended=found.ends_at is not None and found.ends_at <= clock.utc_now(),
         form=Confirmation(),
         can_undo=_can_undo(registration),
     )

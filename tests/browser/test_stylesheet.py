@@ -60,6 +60,15 @@ def test_fields_and_the_keyboard_s_focus_stand_out_from_the_page(browser, furnis
         assert contrast(seen["select"]["color"], sheet) >= 7
 
 
+def test_a_button_that_needs_scripts_is_not_shown_without_them(browser, tmp_path):
+    page = tmp_path / "copy.html"
+    style = STYLESHEET.read_text(encoding="utf-8")
+    buttons = "<button data-copies='link' hidden>Copy</button><button>Go</button>"
+    page.write_text(f"<style>{style}</style><body class='ascriptica'>{buttons}", encoding="utf-8")
+    browser.get(page.as_uri())
+    assert [one.is_displayed() for one in browser.find_elements("tag name", "button")] == [False, True]
+
+
 HOST = """<!doctype html><html><head><title>A host</title></head><body class="page">
 <h1 class="sheet">Host</h1><p class="quiet">Words, <a class="button" href="/">a link</a>, <code>code</code></p>
 <form class="field"><label>A<input></label><select><option>One</select><textarea></textarea><button>Go</button></form>

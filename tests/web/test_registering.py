@@ -215,3 +215,14 @@ def test_joining_the_waitlist_twice_gets_a_sentence(here, kim):
     kim.post("/courses/ART/register", data={"wait": "1"})
     page = words(kim.post("/courses/ART/register", data={"wait": "1"}, follow_redirects=True))
     assert "You are already on the waitlist for ART here." in page
+
+
+def test_a_course_that_has_ended_says_nothing_about_when_registration_closes(office, client):
+    now = clock.utc_now()
+    closes = {"registration_closes_at": now + timedelta(days=3)}
+    office.course("ART", ends_at=now + timedelta(days=1), **closes)
+    office.course("OLD", ends_at=now - timedelta(days=1), **closes)
+    assert "Closes" in words(client.get("/courses/ART"))
+    page = words(client.get("/courses/OLD"))
+    assert "This course has ended." in page
+    assert "Closes" not in page

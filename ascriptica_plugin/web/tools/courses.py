@@ -2,7 +2,7 @@
 
 from flask import request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import entering
@@ -13,21 +13,29 @@ from ...tables.office import Association, Course
 from ..address_values import typed_search
 from ..base import blueprint, session, settings
 from ..guards import for_administrators
-from ..paging import Key, page_by_keys
+from ..paging import Key, Part, page_of_parts
 from ..showing import show
 
 
 @blueprint.get("/tools/courses")
 @for_administrators
 def courses() -> ResponseReturnValue:
-    """Courses with their dates, places, waitlists and Canvas courses; those that have ended come last."""
+    """Courses with their dates, places, waitlists and Canvas courses. Those that have ended come last, the latest of
+    them first."""
     q, now = typed_search("q"), clock.utc_now()
-    is_over = case((or_(Course.cancelled_at.is_not(None), Course.ends_at <= now), 1), else_=0)
+    is_over = or_(Course.cancelled_at.is_not(None), func.coalesce(Course.ends_at <= now, false()))
     sort = request.args.get("sort") if request.args.get("sort") in ("name", "time") else None
-    its_keys = {"name": by_title(), "time": by_start()}[sort or "time"]
-    keys = [*([] if sort else [Key(is_over)]), Key(its_keys), Key(Course.id)]
-    which = [found_by(word) for word in q.split()]
-    page = page_by_keys(session(), select(Course.id).where(*which), keys)
+    which = select(Course.id).where(*(found_by(word) for word in q.split()))
+    total = _number(which)
+    if sort:
+        parts = [Part(which, [Key({"name": by_title(), "time": by_start()}[sort]), Key(Course.id)], total)]
+    else:
+        coming = which.where(~is_over)
+        parts = [
+            Part(coming, [Key(by_start()), Key(Course.id)], _number(coming)),
+            Part(which.where(is_over), [Key(by_start(), descending=True), Key(Course.id, descending=True)]),
+        ]
+    page = page_of_parts(session(), parts)
     ids = [number for (number,) in page.rows]
     current = settings()
     connection = current.connection if current.display_canvas else None
@@ -39,7 +47,7 @@ def courses() -> ResponseReturnValue:
         "ascriptica/courses.html",
         courses=[found[number] for number in ids],
         waiting=waitlist.lengths(session(), ids),
-        total=session().scalar(select(func.count()).select_from(Course).where(*which)) or 0,
+        total=total,
         page=page,
         q=q,
         sort=sort,
@@ -47,6 +55,10 @@ def courses() -> ResponseReturnValue:
         connection_id=current.connection_id,
         entering=entering.of_courses(session(), connection, ids, now) if connection else {},
     )
+
+
+def _number(which: Select) -> int:
+    return session().scalar(select(func.count()).select_from(which.subquery())) or 0
 
 
 def found_by(word: str) -> ColumnElement[bool]:

@@ -126,6 +126,7 @@ def page_of(
         sort=sort,
         opened=opened,
         unopened=sum(unopened.values()),
+        begun=course.starts_at is None or course.starts_at <= now,
         results=results.of_registrations(session(), ids, now) if has_results(course.id) else None,
         active=last_activity.of_registrations(session(), settings().connection_id or 0, ids),
         q=q,

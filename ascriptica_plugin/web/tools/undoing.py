@@ -32,19 +32,23 @@ def offered() -> LogEntry | None:
     act = session().get(LogEntry, min(int(typed[:10]), HIGHEST_ID)) if typed.isascii() and typed.isdigit() else None
     if act is None or act.participant_id is None:
         return None
-    return act if undoing.last_act(session(), act.participant_id, person().email) is act else None
+    return act if _offered(act.participant_id) is act else None
 
 
 def last_act_on(participant: Participant) -> tuple[LogEntry, Markup] | None:
     """This administrator's last act on the participant, with its sentence, if it can still be undone."""
-    act = undoing.last_act(session(), participant.id, person().email)
+    act = _offered(participant.id)
     return (act, in_words(act)) if act is not None else None
 
 
 def done_to(participant_id: int) -> int | None:
     """What to add to the address of the page after an act on this participant, as `done`."""
-    act = undoing.last_act(session(), participant_id, person().email)
+    act = _offered(participant_id)
     return act.id if act else None
+
+
+def _offered(participant_id: int) -> LogEntry | None:
+    return undoing.offered(session(), participant_id, person().email, clock.utc_now())
 
 
 def correct_sign_in(participant: Participant) -> str | None:

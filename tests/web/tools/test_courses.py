@@ -321,13 +321,15 @@ def test_courses_are_found_and_sorted_without_case_and_accents_on_every_database
 def test_courses_that_are_over_come_last_and_the_waitlist_is_counted(office, admin):
     over = office.course("OLD", starts_at=office.now - timedelta(days=9), ends_at=office.now - timedelta(days=1))
     office.course("NEW", starts_at=office.now + timedelta(days=9))
+    long_ago = {"starts_at": office.now - timedelta(days=99), "ends_at": office.now - timedelta(days=90)}
+    office.course("ANCIENT", **long_ago)
     many(office, office.course("FULL", capacity=2, starts_at=office.now + timedelta(days=1)), 5)
     page = words(admin.get("/tools/courses"))
-    assert page.index("FULL") < page.index("NEW") < page.index("OLD")
+    assert page.index("FULL") < page.index("NEW") < page.index("OLD") < page.index("ANCIENT")
     assert "2 of 2 3" in page
     assert "Ended" in page
     by_start = words(admin.get("/tools/courses?sort=time"))
-    assert by_start.index("OLD") < by_start.index("FULL") < by_start.index("NEW")
+    assert by_start.index("ANCIENT") < by_start.index("OLD") < by_start.index("FULL") < by_start.index("NEW")
     assert over.code in by_start
 
 

@@ -3,10 +3,12 @@
 import csv
 import io
 import re
+from datetime import timedelta
 
 import pytest
 
 from ascriptica_plugin.ledger import results_to_fetch
+from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.results import CourseResults
 
 from ...office_at_work import logged
@@ -143,3 +145,8 @@ def test_the_roster_can_be_filtered_by_never_opened_once_canvas_reports_it(offic
     few = words(admin.get("/tools/courses/ART?opened=never"))
     assert "lou@example.org" in few
     assert "kim@example.org" not in few
+    course.starts_at = clock.utc_now() + timedelta(days=9)
+    office.session.commit()
+    page = words(admin.get("/tools/courses/ART"))
+    assert "Never opened" not in page, "nobody could, before it begins"
+    assert "Last there: 01 Nov 2026" in page

@@ -7,7 +7,7 @@ import pytest
 from ascriptica_plugin.office import people, registrations
 from ascriptica_plugin.tables.office import Course, LogEntry, Participant, Registration
 
-from ...office_at_work import someone
+from ...office_at_work import someone, wait_for
 from ...pages import all_of, words
 
 ADMIN = "boss@example.org"
@@ -58,6 +58,17 @@ def test_a_withdrawal_gives_the_same_registration_and_enrollment_back(office, ad
     assert states(office) == [(1, "registered")]
     assert [one[2] for one in canvas.rows()] == [row[2]]
     assert canvas.who_is_in("art") == {"kim@example.org"}
+
+
+def test_nothing_is_offered_that_would_be_refused(here, admin):
+    """Whoever waited has moved up by the time when the page is shown."""
+    course = here.course("ART", capacity=1)
+    register(admin)
+    wait_for(here, course, "lou")
+    assert undo_on(withdraw(admin, 1)) is None
+    assert undo_on(admin.get("/tools/participants/1")) is None
+    withdraw(admin, 2)
+    assert undo_on(admin.get("/tools/participants/1")) is not None
 
 
 def test_a_place_that_somebody_else_got_meanwhile_stays_theirs(here, admin):
