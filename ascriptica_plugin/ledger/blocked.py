@@ -56,10 +56,12 @@ def groups_of(session: Session, connection: Connection, now: datetime) -> list[G
     return sorted(groups.values(), key=urgency)
 
 
-def number(session: Session, connection: Connection, now: datetime) -> int:
-    """How many groups wait for an administrator; SIS IDs to decide about count as one. Takes one query."""
+def number(session: Session, connection: Connection, now: datetime, *also: ColumnElement[bool]) -> int:
+    """How many groups wait for an administrator; SIS IDs to decide about count as one, and so does each of the other
+    conditions that is true. Takes one query."""
     by_office = [name for name, cause in CAUSES.items() if cause.by_office]
     causes, trouble = _causes(connection), blocked_courses.trouble_of(connection, now)
+    sis_ids = exists().where(Participant.sis_user_id_refused.is_not(None), ~Participant.sis_user_id_decided)
     found = union(
         select(causes.c.cause, literal("")).where(causes.c.cause.in_(by_office), causes.c.cause.not_in(_SCOPED)),
         select(Seat.cause, cause_scope).where(
@@ -67,9 +69,7 @@ def number(session: Session, connection: Connection, now: datetime) -> int:
         ),
         blocked_courses.troubled(now, trouble, literal("")).where(blocked_courses.is_shown(connection, trouble)),
         *([select(literal(connection.hold_cause), literal(""))] if connection.hold_cause in by_office else []),
-        select(literal("sis_ids"), literal("")).where(
-            exists().where(Participant.sis_user_id_refused.is_not(None), ~Participant.sis_user_id_decided)
-        ),
+        *(select(literal(f"also {place}"), literal("")).where(one) for place, one in enumerate((sis_ids, *also))),
     )
     return session.scalar(select(func.count()).select_from(found.subquery())) or 0
 

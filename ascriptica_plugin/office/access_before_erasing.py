@@ -44,14 +44,19 @@ def not_connected(session: Session, participant_id: int, connection_id: int | No
 
 def wait_for_a_connection(session: Session, connection_id: int | None) -> Sequence[Participant]:
     """The participants to erase whose access has to end first in a Canvas that is not connected, sorted by name."""
-    waiting = select(Participant).where(*_wait_for_a_connection(connection_id))
+    waiting = select(Participant).where(*_waits_for_a_connection(connection_id))
     return session.scalars(waiting.order_by(Participant.sorted_by, Participant.id)).all()
 
 
 def number_waiting_for_a_connection(session: Session, connection_id: int | None) -> int:
     """How many these are."""
-    waiting = select(func.count()).select_from(Participant).where(*_wait_for_a_connection(connection_id))
+    waiting = select(func.count()).select_from(Participant).where(*_waits_for_a_connection(connection_id))
     return session.scalar(waiting) or 0
+
+
+def somebody_waits_for_a_connection(connection_id: int | None) -> ColumnElement[bool]:
+    """SQL: whether there is anybody like that."""
+    return exists().where(*_waits_for_a_connection(connection_id))
 
 
 def ended(session: Session, connection_id: int | None) -> list[int]:
@@ -73,7 +78,7 @@ def _number(session: Session, participant_id: int, where: ColumnElement[bool]) -
     return session.scalar(select(func.count()).select_from(Seat).where(*theirs)) or 0
 
 
-def _wait_for_a_connection(connection_id: int | None) -> tuple[ColumnElement[bool], ...]:
+def _waits_for_a_connection(connection_id: int | None) -> tuple[ColumnElement[bool], ...]:
     theirs = exists().where(Seat.participant_id == Participant.id, _UNSETTLED, _elsewhere(connection_id))
     return Participant.erase_at.is_not(None), theirs
 

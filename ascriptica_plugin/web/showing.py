@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from flask import g, render_template
+from sqlalchemy import select
 
 from ..ledger import blocked
 from ..office import access_before_erasing
@@ -74,7 +75,7 @@ def _for_every_page() -> dict[str, Any]:
 def _waiting() -> int:
     """How many things wait for an administrator in Canvas, with people to be erased as one."""
     current = settings()
-    erasing = bool(access_before_erasing.number_waiting_for_a_connection(session(), current.connection_id))
+    to_erase = access_before_erasing.somebody_waits_for_a_connection(current.connection_id)
     if current.connection is None or not current.display_canvas:
-        return int(erasing)
-    return blocked.number(session(), current.connection, clock.utc_now()) + erasing
+        return int(bool(session().scalar(select(to_erase))))
+    return blocked.number(session(), current.connection, clock.utc_now(), to_erase)
