@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from flask import current_app
 from wtforms import IntegerField, StringField
 from wtforms.fields import DateTimeLocalField, SelectChoice
-from wtforms.validators import Optional, Regexp, ValidationError
+from wtforms.form import BaseForm
+from wtforms.validators import Optional, Regexp, StopValidation, ValidationError
 
 from ...office import names
 from ...shared.language import mark
@@ -96,6 +97,11 @@ class PlacesField(IntegerField):
             # NumberRange would turn it into a float, which can overflow.
             self.data = None
             raise ValueError(mark("Enter how many people fit, or leave it blank for no limit."))
+
+    def pre_validate(self, form: BaseForm) -> None:
+        if self.process_errors:
+            # One sentence is enough: no validator looks at what could not be read.
+            raise StopValidation
 
 
 class Confirmation(Form):

@@ -1,5 +1,7 @@
 """A course's form where Canvas can't be asked: it says so, and what becomes of what is entered."""
 
+import pytest
+
 from ascriptica_plugin.tables.canvas import load_settings
 
 from ...office_at_work import connection_of, policy
@@ -52,3 +54,19 @@ def test_the_form_says_that_canvas_is_away(office, admin):
     assert "Canvas is not answering. What you enter here is looked up as soon as that is over." in words(
         admin.get(PATH)
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("x", "Enter a whole number of places, or leave it blank for no limit."),
+        ("-1", "Enter how many people fit, or leave it blank for no limit."),
+        ("9" * 40, "Enter how many people fit, or leave it blank for no limit."),
+    ],
+)
+def test_a_mistake_in_the_places_is_said_once(here, admin, typed, sentence):
+    answer = admin.post("/tools/courses/new", data={"code": "ART", "title": "Art", "capacity": typed})
+    assert answer.status_code == 422
+    errors = answer.text.partition('id="capacity-errors"')[2].partition("</div>")[0]
+    assert errors.count("<p>") == 1
+    assert sentence in errors
