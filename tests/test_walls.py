@@ -1,6 +1,7 @@
 """The walls: imports flow one way, and tests mirror what they test."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -90,6 +91,22 @@ def test_imports_flow_one_way(package):
         assert {one.split(".")[0] for one in ours} - {package, "practice"} <= below, path
         assert not others & (NEVER.get(package, set()) - NOT_OURS.get(module, set())), path
         assert not {one for one in others if one.startswith("ascriptica_plugin")} - PUBLIC.get(module, set()), path
+
+
+def test_the_drawing_in_the_documents_has_the_arrows_that_there_are():
+    """All but those to packages that nearly everybody imports."""
+    everywhere = {"shared", "signals", "tables"}
+    drawing = (TESTS.parent / "docs/developing.md").read_text().partition("flowchart TD")[2].partition("```")[0]
+    drawn = {
+        (start, end) for start, ends in re.findall(r"(\w+) --> (.+)", drawing) for end in ends.strip().split(" & ")
+    }
+    there = {
+        (package, ours.partition(".")[0])
+        for package, paths in packages().items()
+        for path in paths
+        for ours in imports_of(path)[0]
+    }
+    assert drawn == {(start, end) for start, end in there if start != end and end not in everywhere}
 
 
 def test_no_package_imports_in_a_circle():

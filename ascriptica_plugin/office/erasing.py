@@ -75,9 +75,9 @@ def _live(participant: Participant) -> tuple:
 def erase(session: Session, connection_id: int | None, of: LogTraces, now: datetime) -> bool:
     """Erase one participant, whose registrations go to a new, anonymous one. Returns False if they have to wait.
 
-    The caller has already searched the log for `of`, and holds the drain's lease, so that no call to Canvas about them
-    is in flight. The participant's row is deleted, so what another worker writes after losing its lease is refused, or
-    found by `forget_leftovers`.
+    The caller has already searched the activity log for `of`, and holds the drain's lease, so that no call to Canvas
+    about them is in flight. The participant's row is deleted, so what another worker writes after losing its lease is
+    refused, or found by `forget_leftovers`.
     """
     begin_writing(session)
     participant = session.get(Participant, of.participant_id, populate_existing=True)
@@ -90,7 +90,7 @@ def erase(session: Session, connection_id: int | None, of: LogTraces, now: datet
     if live is not None or access_before_erasing.unfinished(session, participant.id, connection_id):
         return False
     if log_traces.look_for(session, participant) != of:
-        # Their email or Canvas user has changed since, so the log is searched again.
+        # Their email or Canvas user has changed since, so the activity log is searched again.
         return False
     _forget(session, participant, of, now)
     return True

@@ -1,7 +1,7 @@
 """Removes a person from what the activity log says about others. It may have millions of entries, so it is searched
 in parts.
 
-An email that belongs to somebody else by now stays, or the log would lose what that person did.
+An email that belongs to somebody else by now stays, or the activity log would lose what that person did.
 """
 
 from dataclasses import dataclass, field
@@ -26,8 +26,9 @@ SOMEBODY = mark("an erased participant")
 
 @dataclass
 class LogTraces:
-    """What may name one participant in the log. `emails` are all spellings of their emails, `free` those that nobody
-    else has now, `canvas_ids` their Canvas users, `signed_as` the names under which entries about them were made."""
+    """What may name one participant in the activity log. `emails` are all spellings of their emails, `free` those that
+    nobody else has now, `canvas_ids` their Canvas users, `signed_as` the names under which entries about them were
+    made."""
 
     participant_id: int
     emails: set[str]
@@ -48,7 +49,7 @@ class LogTraces:
 
 
 def look_for(session: Session, participant: Participant) -> LogTraces:
-    """What the log has to be searched for."""
+    """What the activity log has to be searched for."""
     emails = spellings(people.emails_of(session, participant))
     users = select(Match.canvas_user_id).where(Match.participant_id == participant.id)
     about = select(LogEntry.who).where(LogEntry.participant_id == participant.id, LogEntry.who != activity.US)

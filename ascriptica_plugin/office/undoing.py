@@ -1,6 +1,6 @@
 """Undoes an administrator's own last act on one person, as long as nothing else has happened to that person since.
 
-Never commits.
+How long participants may undo their own withdrawal is `pauses.WITHDRAWAL_UNDONE`. Never commits.
 """
 
 from datetime import datetime

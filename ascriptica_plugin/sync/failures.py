@@ -1,4 +1,5 @@
-"""Decides what happens after a failed call; nothing else does.
+"""Decides what happens to a seat, and to the connection, after a failed call; nothing else does. A small task, such as
+a look-up, says itself when it is tried again.
 
 | error | may be all of Canvas | counts | gives up | cause, and who acts: `ledger.causes` |
 |---|---|---|---|---|

@@ -35,7 +35,7 @@ class Places:
 
 
 class Heard:
-    """A seat's work, as far as it is told that its request is not out any more."""
+    """A seat's work, which counts how often it hears that its request is not out any more."""
 
     knew_of_restore = None
 
