@@ -1,12 +1,12 @@
 """The waitlist: its length, everybody's position, and moving up. Never commits."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from ..tables.office import Course, Registration
+from ..tables.office import Course, LogEntry, Registration
 from . import plan
 
 
@@ -46,3 +46,20 @@ def positions(session: Session, registrations: list[Registration]) -> dict[int, 
         .group_by(Registration.id)
     )
     return dict(rows.all())
+
+
+def moved_up(session: Session, registrations: Sequence[Registration]) -> dict[int, datetime]:
+    """When these got a place from the waitlist, by the registration's id; as far back as the activity log goes."""
+    of_whom = {one.participant_id for one in registrations}
+    found = session.execute(
+        select(LogEntry.participant_id, LogEntry.course_id, LogEntry.at)
+        .where(LogEntry.participant_id.in_(of_whom), LogEntry.what == "moved up")
+        .order_by(LogEntry.id)
+    ).all()
+    return {
+        one.id: at
+        for one in registrations
+        for participant_id, course_id, at in found
+        if (participant_id, course_id) == (one.participant_id, one.course_id)
+        and one.registered_at <= at <= (one.withdrawn_at or at)
+    }

@@ -241,6 +241,7 @@ def _page(found: Participant, form: ParticipantForm, status: int) -> ResponseRet
         registrations=theirs,
         access=canvas_access(theirs),
         positions=waitlist.positions(session(), theirs),
+        moved_up=waitlist.moved_up(session(), theirs),
         results=results.of_registrations(session(), [one.id for one in theirs], clock.utc_now()),
         match=match,
         holders=holders_of([match]).get(found.id, []) if match else [],

@@ -2,19 +2,21 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 from flask import g
 from sqlalchemy import select
 
 from ascriptica_plugin.shared import clock, pauses
+from ascriptica_plugin.shared.formats import moment
 from ascriptica_plugin.standalone.accounts import accounts, links
 from ascriptica_plugin.standalone.accounts.tables import Account
 from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import LogEntry, Participant
 from ascriptica_plugin.web.tools import participants
 
-from ...office_at_work import PASSWORD, Office, sign_in
+from ...office_at_work import PASSWORD, Office, sign_in, wait_for
 from ...pages import all_of, queries, walked, words
 
 
@@ -338,3 +340,26 @@ def test_participants_can_t_see_each_other(app, client):
         assert client.get(path).status_code == 403
     assert client.post(f"/tools/participants/{number}", data={"name": "x"}).status_code == 403
     assert client.post(f"/tools/participants/{number}/try-again").status_code == 403
+
+
+def test_a_participant_s_page_says_when_they_got_a_place_from_the_waitlist(here, admin):
+    course = here.course("ART", capacity=1)
+    here.register(course, "kim")
+    wait_for(here, course, "lou")
+    waits_since = moment(here.now, "date time", UTC)
+    lou = here.participant("lou@example.org").id
+    page = words(admin.get(f"/tools/participants/{lou}"))
+    assert f"Number 1 on the waitlist, since {waits_since}" in page
+    assert "Registered for – On waitlists ART here" in page
+    here.later(hours=3)
+    here.withdraw(course, "kim")
+    page = words(admin.get(f"/tools/participants/{lou}"))
+    assert f"Waited from {waits_since} , registered {moment(here.now, 'date time', UTC)}" in page
+    assert "Registered for ART here On waitlists –" in page
+
+
+def test_a_participant_s_page_begins_with_three_of_their_courses(here, admin):
+    for code in ("A", "B", "C", "D", "E"):
+        here.register(here.course(code), "kim")
+    page = words(admin.get("/tools/participants/1"))
+    assert "Registered for E here, D here, C here and 2 more" in page
