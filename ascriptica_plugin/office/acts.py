@@ -48,7 +48,7 @@ GROUPS: Marked[dict[str, dict[str, str]]] = {
         "asked to read": "asked to read the Canvas course[ of {course}]",
         "had a link mailed": "had Canvas mail {whom} a link to choose a password",
         "mailed no link": "could not have Canvas mail {whom} a link to choose a password",
-        "followed": "gave {whom} the new name and email in Canvas",
+        "followed": "brought {whom} up to date in Canvas",
     },
     mark("Files"): {
         "imported": "imported a file",

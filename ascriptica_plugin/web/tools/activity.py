@@ -95,13 +95,17 @@ def log_entries() -> ResponseReturnValue:
     searched_to = None
     if older is None and (searched_to := log_lines.newest_before(session(), start)):
         older = start
+    opened = session().get(LogEntry, filters.act) if filters.act is not None else None
     entries = [line.entry for line in lines]
+    shown = [*entries, opened] if opened is not None else entries
     return show(
         "ascriptica/log.html",
         lines=lines,
-        said={line.entry.id: in_words(line.entry, line) for line in lines},
-        added=log_lines.with_names(session(), entries),
-        names=_names(entries),
+        opened=opened,
+        said={line.entry.id: in_words(line.entry, line) for line in lines}
+        | ({opened.id: in_words(opened)} if opened is not None else {}),
+        added=log_lines.with_names(session(), shown),
+        names=_names(shown),
         opened_below={entry.id for entry in entries if _opens_below(entry)},
         older=older,
         searched_to=searched_to,

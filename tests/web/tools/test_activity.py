@@ -139,7 +139,8 @@ def test_an_act_on_several_people_is_one_line_that_opens(office, admin):
     )
     path = re.search(r'href="(/tools/log\?act=\d+)"', admin.get("/tools/log").text)[1]
     page = words(admin.get(path))
-    assert page.count("for Food Safety") == 40
+    assert "registered 40 people for Food Safety" in page, "the heading says which act is open"
+    assert page.count("for Food Safety") == 41
     assert "registered P 7 for Food Safety" in page
     assert "registered P 7 for Food Safety" in words(admin.get("/tools/log?whom=p7@example.org"))
 
