@@ -70,17 +70,17 @@ def last_words(office: Office) -> str:
 
 def test_a_person_who_did_nothing_in_the_course_is_deleted_from_it(office, canvas):
     assert end_by_activity(office, canvas, active=False) == "deleted"
-    assert last_words(office).endswith("Deleted, since nothing was done there yet.")
+    assert last_words(office).endswith("Deleted, because nothing was done there yet.")
 
 
 def test_a_person_who_was_active_in_the_course_is_deactivated_and_their_work_stays(office, canvas):
     assert end_by_activity(office, canvas, active=True) == "inactive"
-    assert last_words(office).endswith("Deactivated, since they were active there.")
+    assert last_words(office).endswith("Deactivated, because they were active there.")
 
 
 def test_a_person_who_was_active_in_a_course_that_is_over_is_concluded(office, canvas):
     assert end_by_activity(office, canvas, active=True, over=True) == "completed"
-    assert last_words(office).endswith("Concluded, since they were active there and the course is over.")
+    assert last_words(office).endswith("Concluded, because they were active there and the course is over.")
 
 
 def test_a_course_s_own_setting_for_withdrawals_wins_over_the_general_one(office, canvas):

@@ -98,7 +98,7 @@ def test_the_log_is_searched(session, admin, query, found):
     [
         ("nothing was done", True),
         ("4711", True),
-        ("deleted, since", False),
+        ("deleted, because", False),
         ("Deleted", True),
         ("Deactivated", False),
         ('a "quoted" word', True),
@@ -114,7 +114,7 @@ def test_an_entry_stored_as_a_code_is_found_by_its_words_and_parameters(session,
     session.commit()
     page = words(admin.get("/tools/log", query_string={"q": q}))
     assert ("Nothing was found" not in page) == found
-    assert ("Canvas course 4711. Deleted, since nothing was done there yet." in page) == (q in ended or q == "4711")
+    assert ("Canvas course 4711. Deleted, because nothing was done there yet." in page) == (q in ended or q == "4711")
     assert ("What an older release kept." in page) == (q == "older release")
 
 
