@@ -116,8 +116,8 @@ def test_colours_that_can_be_set_are_those_of_the_stylesheet():
     ("option", "sentence"),
     [
         ({"colors": {"shadow": "red"}}, "there is no colour shadow"),
-        ({"colors": {"accent": "red;} body {display: none"}}, "is no colour for accent"),
-        ({"colors": {"accent": "url(//evil.example)"}}, "is no colour for accent"),
+        ({"colors": {"accent": "red;} body {display: none"}}, "is not a valid colour for accent"),
+        ({"colors": {"accent": "url(//evil.example)"}}, "is not a valid colour for accent"),
         ({"pages": ("tool",)}, "there is no tool"),
         ({"pages": ("my-courses",)}, "my-courses needs courses"),
         ({"queue": "a b"}, "ASCRIPTICA_QUEUE must be a name"),

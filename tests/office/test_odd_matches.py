@@ -49,7 +49,7 @@ def test_another_name_is_listed_until_somebody_says_that_it_is_right(office, adm
     assert "Another name in Canvas 1 person" in words(admin.get("/tools/"))
 
     number = office.participant("ida@example.org").id
-    assert "noted of Ida Berg" in words(admin.post(f"/tools/participants/{number}/right", follow_redirects=True))
+    assert "noted for Ida Berg" in words(admin.post(f"/tools/participants/{number}/right", follow_redirects=True))
     assert "There is nothing to look at." in words(admin.get(LIST))
     assert ("boss@example.org", "chose", "ida@example.org") in logged(office)
     # Nothing is sent for it, and nothing is asked.

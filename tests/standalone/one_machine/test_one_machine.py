@@ -162,7 +162,7 @@ def test_a_second_run_in_one_folder_is_refused_in_one_sentence(host: Host) -> No
         timeout=PATIENCE,
     )
     assert second.returncode == 1
-    assert "It is already running" in second.stderr
+    assert "is already running" in second.stderr
     assert host.child("valkey-server")
 
 

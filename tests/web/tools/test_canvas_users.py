@@ -278,7 +278,7 @@ def test_the_user_whom_we_knew_is_offered_when_the_new_one_is_somebody_else_s(of
     assert "Login ezra@example.org" in words(page)
     answer = {"canvas_user_id": candidate}
     page = admin.post(f"/tools/participants/{number}/canvas-user", data=answer, follow_redirects=True)
-    assert "Thank you. That is noted of Ezra." in words(page)
+    assert "Thank you. That is noted for Ezra." in words(page)
     calls = office.deliver()
     assert not [call for call in calls if call.startswith("POST")]
     assert canvas.who_is_in("art") == {"ezra@example.org"}
