@@ -42,7 +42,7 @@ def test_the_command_refuses_the_rows_that_the_brake_stops_and_imports_the_rest(
     code, output = command("registrations", data, *options)
     assert code == 1
     assert counts(output) == (0, 0, 1, 4)
-    assert output.count("The file would remove 3 of 10 people of ART here (ART). So nobody is removed.") == 3
+    assert output.count("The file would remove 3 of 10 people of ART here (ART). Therefore nobody is removed.") == 3
     assert status_counts(app) == {"registered": 10}
 
 
@@ -94,7 +94,7 @@ def test_the_other_rows_can_be_imported_without_the_removals(app, art, admin):
     upload(admin, "registrations", withdrawing(3) + "p9@example.org,ART,registered\n")
     [held] = all_of(app, Import)
     page = words(admin.post(f"/tools/import/{held.id}/removing", data={"without": "1"}, follow_redirects=True))
-    assert "So nobody is removed." in page
+    assert "Therefore nobody is removed." in page
     assert status_counts(app) == {"registered": 10}
 
 
