@@ -15,7 +15,8 @@ from ...office import names
 from ...office.imports import braking, header, uploads
 from ...office.imports import file as files
 from ...shared import clock, pauses
-from ...shared.language import Marked, t
+from ...shared.formats import listed
+from ...shared.language import Marked, number, t
 from ...tables.imports import Import
 from ..base import blueprint, plugin, session
 from ..forms.courses import NumberForm
@@ -147,6 +148,7 @@ def import_report(import_id: int) -> ResponseReturnValue:
         its=found,
         kept=kept,
         removed_of=_removed_of(found, moving=True) if kept and found.dry_run and found.finished_at else {},
+        asks=_asks(found),
         here=url_for(".import_report", import_id=found.id),
         page_of_people=page_of_people,
         refused=_with_cells(refused, cells),
@@ -287,6 +289,19 @@ def confirm_removing(import_id: int) -> ResponseReturnValue:
     uploads.release(session(), found, remove=remove)
     session().commit()
     return _go_on(import_id)
+
+
+def _asks(found: Import) -> str:
+    """Says that `import_now` will ask for a number, if the brake stops a file that was tried out; otherwise ""."""
+    stopped = [(title, removed) for _, title, removed, of in found.removes or [] if plugin().brake.stops(removed, of)]
+    if not stopped:
+        return ""
+    return t(
+        "Many people would be removed from {courses}. When you import the file, you will be asked to type how many: "
+        "{number}.",
+        courses=listed([title for title, _ in stopped]),
+        number=number(sum(removed for _, removed in stopped)),
+    )
 
 
 def _removed(found: Import) -> int:

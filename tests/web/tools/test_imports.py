@@ -240,9 +240,7 @@ def test_a_file_whose_columns_nobody_confirms_is_deleted_after_a_while(app, admi
 def test_names_are_replaced_where_the_box_is_ticked(app, admin):
     upload(admin, "participants", PARTICIPANTS)
     data = "email,name\nkim@example.org,Lou Berg\n"
-    assert "Line 2 Here, the email kim@example.org belongs to Kim." in words(
-        upload(admin, "participants", data)
-    )
+    assert "Line 2 Here, the email kim@example.org belongs to Kim." in words(upload(admin, "participants", data))
     assert "The file is imported." in words(upload(admin, "participants", data, rename="y"))
     assert [one.name for one in all_of(app, Participant)] == ["Lou Berg", "Lou"]
 
