@@ -36,9 +36,12 @@ EXPLAINED = {
     "title": (mark("needed for a new course"), "Food Safety Basics"),
     "capacity": (mark("how many places there are"), "20"),
     "starts_at": (mark("the first day, with a time if it is known, in the office's time zone"), "2027-03-01 18:00"),
-    "ends_at": (mark("the last day"), "2027-04-26 20:00"),
+    "ends_at": (mark("the last day; without a time, the course ends at the end of that day"), "2027-04-26 20:00"),
     "registration_opens_at": (mark("from when people can register"), "2027-01-15"),
-    "registration_closes_at": (mark("until when people can register"), "2027-02-28 12:00"),
+    "registration_closes_at": (
+        mark("until when people can register; without a time, until the end of that day"),
+        "2027-02-28 12:00",
+    ),
     "canvas_course": (
         mark("the Canvas course's ID, its address, or sis_course_id: and its SIS ID"),
         "sis_course_id:FOOD-101",
