@@ -51,7 +51,13 @@ EXPLAINED = {
     "name": (mark("needed for somebody new; also first_name and last_name"), "Ann Lee"),
     "sis_user_id": (mark("the person's ID in the school's information system"), "S-1001"),
     "course": (mark("the code of one of our courses"), "FOOD-101"),
-    "status": (mark("registered or withdrawn"), "registered"),
+    "status": (
+        mark(
+            "registered or withdrawn. If the course is full, the row is refused, since a file puts nobody on the "
+            "waitlist: give the course more places, or use the form on its roster."
+        ),
+        "registered",
+    ),
 }
 """What each column contains, and an example."""
 

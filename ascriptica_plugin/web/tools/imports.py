@@ -11,7 +11,7 @@ from sqlalchemy.orm import defer
 
 from ...ledger import activity
 from ...ledger.moves import Someone
-from ...office import names
+from ...office import emails, names, people
 from ...office.imports import braking, header, uploads
 from ...office.imports import file as files
 from ...shared import clock, pauses
@@ -146,6 +146,7 @@ def import_report(import_id: int) -> ResponseReturnValue:
     return show(
         "ascriptica/import_report.html",
         its=found,
+        who=_who(found),
         kept=kept,
         removed_of=_removed_of(found, moving=True) if kept and found.dry_run and found.finished_at else {},
         asks=_asks(found),
@@ -289,6 +290,12 @@ def confirm_removing(import_id: int) -> ResponseReturnValue:
     uploads.release(session(), found, remove=remove)
     session().commit()
     return _go_on(import_id)
+
+
+def _who(found: Import) -> str:
+    """The name of the person who sent the file, as the activity log shows it."""
+    those = people.by_email(session(), [found.who]).get(emails.as_compared(found.who))
+    return those[0].name if those else found.who
 
 
 def _asks(found: Import) -> str:

@@ -35,6 +35,49 @@ def upload_bytes(client, data: str):
     )
 
 
+def main_button(answer) -> str:
+    [text] = re.findall(r"button-main[^>]*>(.*?)<", answer.text)
+    return text
+
+
+def test_a_trial_of_which_nothing_can_be_imported_offers_to_download_the_refused_rows(app, admin):
+    tried = upload(admin, "participants", "email,name\nnobody,No\n", dry_run="y")
+    assert main_button(tried) == "Download the refused rows with reasons"
+    assert "Import these now" not in words(tried)
+    assert "If you import the file, this happens" not in words(tried)
+    assert "If you imported the file, nothing would change." in words(tried)
+
+
+def test_a_trial_of_which_nothing_is_new_offers_to_send_another_file(app, admin):
+    upload(admin, "participants", PARTICIPANTS)
+    tried = upload(admin, "participants", PARTICIPANTS, dry_run="y")
+    assert main_button(tried) == "Send the file again or another one"
+    assert "Import these now" not in words(tried)
+
+
+def test_a_trial_with_something_to_import_offers_to_import_it(app, admin):
+    assert main_button(upload(admin, "participants", PARTICIPANTS + "nobody,No\n", dry_run="y")) == "Import these now"
+
+
+def test_an_import_that_refuses_every_row_offers_to_download_them(app, admin):
+    refused = upload(admin, "participants", "email,name\nnobody,No\n")
+    assert main_button(refused) == "Download the refused rows with reasons"
+
+
+def test_the_report_names_who_sent_the_file_as_the_activity_log_does(app, admin):
+    assert "Sent by boss@example.org, " in words(upload(admin, "participants", PARTICIPANTS))
+    upload(admin, "participants", "email,name\nboss@example.org,Bo Boss\n")
+    assert "Sent by Bo Boss, " in words(upload(admin, "participants", PARTICIPANTS))
+
+
+def test_the_page_says_that_a_file_puts_nobody_on_a_waitlist(admin):
+    said = (
+        "If the course is full, the row is refused, since a file puts nobody on the waitlist: give the course more "
+        "places, or use the form on its roster."
+    )
+    assert said in words(admin.get("/tools/import"))
+
+
 def test_an_upload_shows_the_same_report_as_the_command(app, admin):
     data = PARTICIPANTS + "nobody,No\n"
     answer = upload(admin, "participants", data, dry_run="y")
@@ -240,7 +283,11 @@ def test_a_file_whose_columns_nobody_confirms_is_deleted_after_a_while(app, admi
 def test_names_are_replaced_where_the_box_is_ticked(app, admin):
     upload(admin, "participants", PARTICIPANTS)
     data = "email,name\nkim@example.org,Lou Berg\n"
-    assert "Line 2 Here, the email kim@example.org belongs to Kim." in words(upload(admin, "participants", data))
+    refused = words(upload(admin, "participants", data))
+    assert "Line 2 Here, the email kim@example.org belongs to Kim." in refused
+    # The option is the command's.
+    assert "If their name has changed, import it with “Rename people”. " in refused
+    assert "--rename" not in refused
     assert "The file is imported." in words(upload(admin, "participants", data, rename="y"))
     assert [one.name for one in all_of(app, Participant)] == ["Lou Berg", "Lou"]
 
