@@ -239,8 +239,10 @@ def import_now(import_id: int) -> ResponseReturnValue:
         rename=found.rename,
         notify=found.notify,
         brake=plugin().brake,
+        # The columns were confirmed before the file was tried out.
+        ask=columns is not None,
     )
-    if made.to_confirm and not made.removes and columns:
+    if columns is not None:
         uploads.confirm(session(), made, columns, uploads.MOST_ROWS, plugin().brake, now)
     made_id = made.id
     session().commit()
