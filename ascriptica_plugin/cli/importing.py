@@ -72,6 +72,7 @@ def import_file(
         brake=brake,
         timezone=current_app.extensions["ascriptica"].timezone,
         file_name=Path(file.name).name[-255:],
+        how_to_rename="import it with --rename",
         progress=progress,
     )
     for line, words in sorted([*report.refused, *report.remarks]):

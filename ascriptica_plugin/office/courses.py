@@ -1,7 +1,7 @@
 """Saves a course, or associates it with a Canvas course. Never commits."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from textwrap import shorten
 from typing import Any
 
@@ -86,10 +86,10 @@ def save(session: Session, course: Course, now: datetime, by: str, *, by_import:
     return moved_up
 
 
-def differences(course: Course, facts: dict[str, Any]) -> list[Said]:
-    """What saving these facts, which `changes` returned, would change, in words."""
+def differences(course: Course, facts: dict[str, Any], timezone: tzinfo = UTC) -> list[Said]:
+    """What saving these facts, which `changes` returned, would change, in words; times in this zone."""
     changed = [
-        (name, _said(getattr(course, name)), _said(value))
+        (name, _said(getattr(course, name), timezone), _said(value, timezone))
         for name, value in facts.items()
         if name != "association" or not _same_place(course.association, value)
     ]
@@ -112,11 +112,11 @@ def _leads_to_the_same(one: Association | None, other: Association) -> bool:
     return one.canvas_course == other.canvas_course or one.canvas_course_id == other.canvas_course_id
 
 
-def _said(value: Any) -> str:
+def _said(value: Any, timezone: tzinfo) -> str:
     if isinstance(value, Association):
         return f"{value.canvas_course} {value.canvas_section or ''}".strip()
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
+        return f"{value.astimezone(timezone):%Y-%m-%d %H:%M %Z}"
     return "" if value is None else shorten(str(value), 80, placeholder="…")
 
 

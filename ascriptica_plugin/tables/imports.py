@@ -21,8 +21,8 @@ class Import(Base):
     order of the file's, None for one that is ignored; there is no list if the file has our names. `ignored` has the
     names of the ignored ones. `rename`: the file's names replace those of people who are here. `notify`: people whom it
     registers or withdraws are mailed. `removes` are the courses from which it would remove too many people: code,
-    title, how many, of how many; nothing happens before somebody has decided about them. If it was only tried out
-    because it removes people from courses, they are those courses. `may_remove`: the people are removed. `new_people`
+    title, how many, of how many; nothing happens before somebody has decided about them. If it is only tried out, they
+    are all courses from which it removes people. `may_remove`: the people are removed. `new_people`
     is how many participants its registrations made. `act_id` is its entry in the activity log. Its reasons are in the
     `language` of the page that uploaded it.
     """

@@ -149,6 +149,9 @@ def test_the_keyboard_reaches_every_question_and_every_answer(browser, furnished
         walk.go("/tools/import?kind=registrations")
         walk.fill(file=str(tmp_path / "left.csv"))
         walk.press("Import the file")
+        walk.sees("you will be asked to type how many: 3.")
+        faults += [f"trial: {fault}" for fault in faults_of(walk)]
+        walk.press("Import these now")
         walk.sees("Remove 3 people?")
         faults += [f"brake: {fault}" for fault in faults_of(walk)]
     assert faults == []

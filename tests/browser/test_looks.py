@@ -234,6 +234,8 @@ def look_as_an_administrator(looks: Looks, office: Office, folder: Path) -> None
     (folder / "left.csv").write_text(f"email,course,status\n{left}", encoding="utf-8")
     looks.fill(file=str(folder / "left.csv"))
     looks.press("Import the file")
+    looks.sees("you will be asked to type how many: 3.")
+    looks.press("Import these now")
     looks.sees("Remove 3 people?")
     looks.go("/tools/import?kind=participants")
     (folder / "other.csv").write_text("E-Mail,Nachname\nx@example.org,Berg\n", encoding="utf-8")

@@ -1,18 +1,20 @@
 """Rows of courses, by the same rules as the course's form."""
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from ...canvas import addresses
-from ...shared.language import Marked, t
+from ...shared.language import t
 from ...shared.said import Said
 from ...tables.canvas import load_settings
 from ...tables.office import Course
 from .. import courses, names
 from ..places import NotPossible
+from . import times
 from .file import Row
 from .kind import Kind
+from .times import TIMES
 
 
 class Courses(Kind):
@@ -32,13 +34,18 @@ class Courses(Kind):
             self.brake(course, course is not None and course.places_taken > 0)
             facts["association"] = courses.to_look_up(self.connection, *place, self.now)
         if course is None:
+            self._note_difference(row, Course(), {name: facts[name] for name in TIMES if name in facts})
             self.saving.append((Course(), {"code": row.cells["code"], **facts}))
             return "made"
         if not (changed := courses.changes(course, facts)):
             return "unchanged"
-        self.differences[row.line] = Said("changes", changes=courses.differences(course, changed))
+        self._note_difference(row, course, changed)
         self.saving.append((course, facts))
         return "changed"
+
+    def _note_difference(self, row: Row, course: Course, facts: dict[str, Any]) -> None:
+        if differing := courses.differences(course, facts, self.timezone):
+            self.differences[row.line] = Said("changes", changes=differing)
 
     def moved(self, rows: list[Row]) -> list[Course]:
         """The courses with people in them that the rows give another Canvas course or section."""
@@ -108,26 +115,9 @@ def _facts(cells: dict[str, str], course: Course | None) -> dict[str, Any]:
     return facts
 
 
-TIMES: Marked[dict[str, str]] = {
-    "starts_at": "the first day",
-    "ends_at": "the last day",
-    "registration_opens_at": "when registration opens",
-    "registration_closes_at": "when registration closes",
-}
-
-
 def _times(cells: dict[str, str], course: Course | None, timezone: tzinfo) -> dict[str, datetime]:
     """The times that the row gives, past or future. A time without an offset is in `timezone`. Raises NotPossible."""
-    given: dict[str, datetime] = {}
-    for name, words in TIMES.items():
-        if typed := cells.get(name, ""):
-            try:
-                read = datetime.fromisoformat(typed)
-                given[name] = (read if read.tzinfo else read.replace(tzinfo=timezone)).astimezone(UTC)
-            except (ValueError, OverflowError):
-                raise NotPossible(
-                    t("Write {words} like 2027-03-01 18:00 ({name}).", words=t(words), name=name)
-                ) from None
+    given = {name: times.read(name, typed, timezone) for name in TIMES if (typed := cells.get(name, ""))}
     for first, last, problem in (
         ("starts_at", "ends_at", t("The course can't end before it starts.")),
         ("registration_opens_at", "registration_closes_at", t("Registration can't close before it opens.")),

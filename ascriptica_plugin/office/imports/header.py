@@ -36,9 +36,12 @@ EXPLAINED = {
     "title": (mark("needed for a new course"), "Food Safety Basics"),
     "capacity": (mark("how many places there are"), "20"),
     "starts_at": (mark("the first day, with a time if it is known, in the office's time zone"), "2027-03-01 18:00"),
-    "ends_at": (mark("the last day"), "2027-04-26 20:00"),
+    "ends_at": (mark("the last day; without a time, the course ends at the end of that day"), "2027-04-26 20:00"),
     "registration_opens_at": (mark("from when people can register"), "2027-01-15"),
-    "registration_closes_at": (mark("until when people can register"), "2027-02-28 12:00"),
+    "registration_closes_at": (
+        mark("until when people can register; without a time, until the end of that day"),
+        "2027-02-28 12:00",
+    ),
     "canvas_course": (
         mark("the Canvas course's ID, its address, or sis_course_id: and its SIS ID"),
         "sis_course_id:FOOD-101",
@@ -48,7 +51,13 @@ EXPLAINED = {
     "name": (mark("needed for somebody new; also first_name and last_name"), "Ann Lee"),
     "sis_user_id": (mark("the person's ID in the school's information system"), "S-1001"),
     "course": (mark("the code of one of our courses"), "FOOD-101"),
-    "status": (mark("registered or withdrawn"), "registered"),
+    "status": (
+        mark(
+            "registered or withdrawn. If the course is full, the row is refused, since a file puts nobody on the "
+            "waitlist: give the course more places, or use the form on its roster."
+        ),
+        "registered",
+    ),
 }
 """What each column contains, and an example."""
 

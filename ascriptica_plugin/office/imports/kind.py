@@ -11,7 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from sqlalchemy.orm import Session
 
 from ...shared.formats import listed
-from ...shared.language import t
+from ...shared.language import mark, t
 from ...shared.said import Said
 from ...tables.office import Course, Participant
 from .. import emails, names
@@ -42,6 +42,8 @@ class Kind(ABC):
     """The time zone of the file's times."""
     notify = False
     """Whether people whom the file registers or withdraws are mailed."""
+    how_to_rename = mark("import it with “Rename people”")
+    """What to do if somebody's name has changed."""
 
     def __init__(self, session: Session, now: Now, by: str, dry_run: bool, rename: bool = False):
         self.session, self.clock, self.by, self.dry_run, self.rename = session, now, by, dry_run, rename

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...ledger import activity
-from ...shared.language import mark, t
+from ...shared.language import t
 from ...shared.said import Said, change_of
 from ...tables import locks
 from ...tables.office import Participant
@@ -12,8 +12,6 @@ from .. import emails, names, people, sis_ids
 from ..places import NotPossible
 from .file import Row
 from .kind import Kind, the_one
-
-HOW_TO_RENAME = mark("import it with “Rename people” (--rename)")
 
 
 @dataclass
@@ -69,7 +67,7 @@ class Participants(Kind):
             new.sis_user_id, new.sis_user_id_refused = (None, sis_user_id) if remark else (sis_user_id, None)
             return Decided(new, "made", {}, remark=remark)
         if name and not self.rename and names.is_named(participant):
-            names.check_name(participant, facts.pop("name"), HOW_TO_RENAME)
+            names.check_name(participant, facts.pop("name"), self.how_to_rename)
         facts |= {"sis_user_id": sis_user_id} if sis_user_id and not remark else {}
         facts = {fact: value for fact, value in facts.items() if getattr(participant, fact) != value}
         left_out = sis_user_id if remark and participant.sis_user_id_refused != sis_user_id else None

@@ -39,6 +39,7 @@ class Registrations(Kind):
         self.plans = now_there | self.plans if self.dry_run else now_there
         its = self.participants
         its.now, its.remarks, its.differences = self.now, self.remarks, self.differences
+        its.how_to_rename = self.how_to_rename
         self.participants.look_up(rows)
         # New people of earlier batches are in the database, unless it is a dry run.
         self.decided = {email: it for email, it in self.decided.items() if self.dry_run and it[1].outcome == "made"}

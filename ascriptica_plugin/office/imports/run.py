@@ -186,16 +186,18 @@ def run(
     brake: Brake | None = None,
     timezone: tzinfo = UTC,
     file_name: str = "",
+    how_to_rename: str = Kind.how_to_rename,
     progress: Callable[[int, int], None] = lambda before, done: None,
 ) -> Report:
     """Import all rows, and return the report. Commits each batch.
 
     `by` is who did it, for the activity log, which also names the file. `rename`: the file's names replace those of
     people here. `notify`: people whom it registers or withdraws are mailed. If the rows would remove more people from a
-    course than the `brake` lets pass, they are refused. `progress` is called with the number of rows done before and
-    after each batch.
+    course than the `brake` lets pass, they are refused. `how_to_rename` is what a refused row says to do if a name
+    has changed. `progress` is called with the number of rows done before and after each batch.
     """
     through = Run(session, kind, rows, now, by, dry_run, rename, brake, timezone, notify, file_name)
+    through.kind.how_to_rename = how_to_rename
     while through.left:
         before = through.done
         through.batch()

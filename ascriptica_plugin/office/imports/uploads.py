@@ -53,8 +53,8 @@ def start(
     """Store the file as an import for `go_on` to run. Raises file.Unusable. Never commits.
 
     If the file has other names for our columns, the import waits for `confirm`; if the brake stops it, for `release`.
-    `preview`: a file that withdraws or moves people is only tried out, even without `dry_run`. `ask`: the kind is a
-    guess, so the import always waits for `confirm`.
+    `preview`: a file that withdraws or moves people is only tried out, even without `dry_run`, and even if the brake
+    stops it. `ask`: the kind is a guess, so the import always waits for `confirm`.
     """
     how = {"dry_run": dry_run, "rename": rename, "notify": notify}
     made = Import(kind=kind, name=name, file=data, started_at=now, who=by, language=present(), refused=[], **how)
@@ -85,15 +85,14 @@ def offered(found: Import) -> file.Header:
 def _asks(
     session: Session, found: Import, rows: list[Row], brake: Brake | None, now: datetime, preview: bool
 ) -> dict[str, Any]:
-    """What to set on an import that may remove people from courses: it waits because of the brake, or is tried out
-    first. A dry run refuses what the brake stops.
-    """
-    if brake is None or found.dry_run:
+    """What to set on an import that may remove people from courses: it is tried out first, or waits because of the
+    brake."""
+    if brake is None:
         return {"to_confirm": False}
     removing = braking.removing(session, found.kind, rows, lambda: now)
-    stopped = [one for one in removing if brake.stops(one.removed, one.of)]
-    tried_out = preview and bool(removing) and not stopped
-    shown = [list(vars(one).values()) for one in stopped or (removing if tried_out else [])]
+    tried_out = found.dry_run or (preview and bool(removing))
+    stopped = [] if tried_out else [one for one in removing if brake.stops(one.removed, one.of)]
+    shown = [list(vars(one).values()) for one in (removing if tried_out else stopped)]
     return {"to_confirm": bool(stopped), "dry_run": tried_out, "removes": shown or None}
 
 
@@ -182,7 +181,8 @@ def _go_on(
 ) -> None:
     import_id = found.id
     rows = file.read(found.kind, found.file or b"", columns=found.columns).rows
-    brake = None if found.may_remove else brake
+    # Nobody can be asked for a number in a dry run, which shows what happens after it was typed.
+    brake = None if found.dry_run or found.may_remove else brake
     how = (found.dry_run, found.rename, brake, timezone, found.notify, found.name)
     through = Run(session, found.kind, rows, now, found.who, *how)
     if found.dry_run:

@@ -11,11 +11,12 @@ from sqlalchemy.orm import defer
 
 from ...ledger import activity
 from ...ledger.moves import Someone
-from ...office import names
+from ...office import emails, names, people
 from ...office.imports import braking, header, uploads
 from ...office.imports import file as files
 from ...shared import clock, pauses
-from ...shared.language import Marked, t
+from ...shared.formats import listed
+from ...shared.language import Marked, number, t
 from ...tables.imports import Import
 from ..base import blueprint, plugin, session
 from ..forms.courses import NumberForm
@@ -145,8 +146,10 @@ def import_report(import_id: int) -> ResponseReturnValue:
     return show(
         "ascriptica/import_report.html",
         its=found,
+        who=_who(found),
         kept=kept,
         removed_of=_removed_of(found, moving=True) if kept and found.dry_run and found.finished_at else {},
+        asks=_asks(found),
         here=url_for(".import_report", import_id=found.id),
         page_of_people=page_of_people,
         refused=_with_cells(refused, cells),
@@ -236,8 +239,10 @@ def import_now(import_id: int) -> ResponseReturnValue:
         rename=found.rename,
         notify=found.notify,
         brake=plugin().brake,
+        # The columns were confirmed before the file was tried out.
+        ask=columns is not None,
     )
-    if made.to_confirm and not made.removes and columns:
+    if columns is not None:
         uploads.confirm(session(), made, columns, uploads.MOST_ROWS, plugin().brake, now)
     made_id = made.id
     session().commit()
@@ -287,6 +292,25 @@ def confirm_removing(import_id: int) -> ResponseReturnValue:
     uploads.release(session(), found, remove=remove)
     session().commit()
     return _go_on(import_id)
+
+
+def _who(found: Import) -> str:
+    """The name of the person who sent the file, as the activity log shows it."""
+    those = people.by_email(session(), [found.who]).get(emails.as_compared(found.who))
+    return those[0].name if those else found.who
+
+
+def _asks(found: Import) -> str:
+    """Says that `import_now` will ask for a number, if the brake stops a file that was tried out; otherwise ""."""
+    stopped = [(title, removed) for _, title, removed, of in found.removes or [] if plugin().brake.stops(removed, of)]
+    if not stopped:
+        return ""
+    return t(
+        "Many people would be removed from {courses}. When you import the file, you will be asked to type how many: "
+        "{number}.",
+        courses=listed([title for title, _ in stopped]),
+        number=number(sum(removed for _, removed in stopped)),
+    )
 
 
 def _removed(found: Import) -> int:

@@ -1,4 +1,5 @@
-"""A file that would remove many people of a course: the command refuses those rows, the page asks for their number."""
+"""A file that would remove many people of a course: the command refuses those rows; the page tries it out, and asks for
+their number."""
 
 import re
 
@@ -10,6 +11,7 @@ from ascriptica_plugin.tables.office import Association
 
 from ...office_at_work import many
 from ...pages import all_of, upload, words
+from ...web.tools.test_imports import pressed
 from .files import counts, statuses
 
 HEAD = "email,course,status\n"
@@ -42,13 +44,14 @@ def test_the_command_refuses_the_rows_that_the_brake_stops_and_imports_the_rest(
     code, output = command("registrations", data, *options)
     assert code == 1
     assert counts(output) == (0, 0, 1, 4)
-    assert output.count("The file would remove 3 of 10 people of ART here (ART). So nobody is removed.") == 3
+    assert output.count("The file would remove 3 of 10 people of ART here (ART). Therefore nobody is removed.") == 3
     assert status_counts(app) == {"registered": 10}
 
 
 def test_people_are_removed_below_the_brake_or_with_yes(app, art, command):
     assert counts(command("registrations", withdrawing(2))[1]) == (0, 2, 0, 0)
-    assert counts(command("registrations", withdrawing(8), "--yes")[1]) == (0, 6, 2, 0)
+    for options in (["--yes", "--dry-run"], ["--yes"]):
+        assert counts(command("registrations", withdrawing(8), *options)[1]) == (0, 6, 2, 0)
     assert status_counts(app) == {"registered": 2, "withdrawn": 8}
 
 
@@ -74,11 +77,12 @@ def test_a_file_that_moves_a_course_s_people_is_stopped_too(office, app, canvas,
 
 
 def test_the_page_asks_for_the_number_and_then_removes_people(app, art, admin):
-    page = upload(admin, "registrations", withdrawing(3))
+    tried = upload(admin, "registrations", withdrawing(3))
+    page = pressed(admin, tried, "Import these now", follow_redirects=True)
     assert "Remove 3 people?" in words(page)
     assert "3 of 10 people from ART here" in words(page)
     assert status_counts(app) == {"registered": 10}
-    [held] = all_of(app, Import)
+    [_, held] = all_of(app, Import)
     where = f"/tools/import/{held.id}/removing"
     wrong = admin.post(where, data={"number": "2"})
     assert wrong.status_code == 422
@@ -91,23 +95,25 @@ def test_the_page_asks_for_the_number_and_then_removes_people(app, art, admin):
 
 
 def test_the_other_rows_can_be_imported_without_the_removals(app, art, admin):
-    upload(admin, "registrations", withdrawing(3) + "p9@example.org,ART,registered\n")
-    [held] = all_of(app, Import)
-    page = words(admin.post(f"/tools/import/{held.id}/removing", data={"without": "1"}, follow_redirects=True))
-    assert "So nobody is removed." in page
+    tried = upload(admin, "registrations", withdrawing(3) + "p9@example.org,ART,registered\n")
+    asked = pressed(admin, tried, "Import these now", follow_redirects=True)
+    page = words(pressed(admin, asked, "Import all other rows", data={"without": "1"}, follow_redirects=True))
+    assert "Therefore nobody is removed." in page
     assert status_counts(app) == {"registered": 10}
 
 
-def test_the_brake_asks_after_the_columns_were_confirmed(app, art, admin):
-    data = withdrawing(3).replace("email,course,status", "E-Mail,course,status")
-    page = upload(admin, "registrations", data)
-    assert "What is in each column?" in words(page)
-    [held] = all_of(app, Import)
-    columns = {"column-0": "email", "column-1": "course", "column-2": "status"}
-    page = admin.post(f"/tools/import/{held.id}/columns", data=columns, follow_redirects=True)
-    assert "Remove 3 people?" in words(page)
-    admin.post(f"/tools/import/{held.id}/removing", data={"number": "3"})
-    assert status_counts(app) == {"registered": 7, "withdrawn": 3}
+def test_the_brake_asks_once_more_after_the_file_was_tried_out(app, art, admin):
+    """Somebody has withdrawn meanwhile: the number is that of now."""
+    tried = upload(admin, "registrations", withdrawing(4))
+    assert "you will be asked to type how many: 4." in words(tried)
+    upload(admin, "registrations", withdrawing(1), name="one.csv")
+    [_, one] = all_of(app, Import)
+    admin.post(f"/tools/import/{one.id}/now")
+    assert status_counts(app) == {"registered": 9, "withdrawn": 1}
+    asked = pressed(admin, tried, "Import these now", follow_redirects=True)
+    assert "Remove 3 people?" in words(asked)
+    pressed(admin, asked, "Type 3 to confirm", data={"number": "3"})
+    assert status_counts(app) == {"registered": 6, "withdrawn": 4}
 
 
 def test_the_page_has_the_names_of_those_who_are_removed(office, app, admin, canvas):

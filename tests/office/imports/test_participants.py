@@ -35,8 +35,8 @@ def test_a_known_email_with_another_name_is_listed_and_taken_only_when_the_impor
     for options in (["--dry-run"], []):
         code, output = command("participants", data, *options)
         assert code == 1
-        assert "line 2: Kim has the email kim@example.org here, and no other name." in output
-        assert "import it with “Rename people” (--rename)" in output
+        assert "line 2: Here, the email kim@example.org belongs to Kim." in output
+        assert "If their name has changed, import it with --rename. " in output
         assert counts(output) == (1, 0, 0, 1)
     assert {one.name for one in all_of(app, Participant)} == {"Kim", "New"}
     assert counts(command("participants", data, "--rename")[1]) == (0, 1, 1, 0)

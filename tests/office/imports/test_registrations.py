@@ -112,8 +112,8 @@ def test_a_file_with_names_registers_people_who_are_new(office, command, canvas)
         ("new@example.org,New,ART,withdrawn", "There is no participant with this email."),
         ("new@example.org,New,FULL,registered", "FULL here is full."),
         ("new@example.org,New,NONE,registered", "There is no course with this code."),
-        ("kim@example.org,Lou,ART,registered", "Kim has the email kim@example.org here, and no other name."),
-        ("kim@example.org,Lou,ART,withdrawn", "Kim has the email kim@example.org here, and no other name."),
+        ("kim@example.org,Lou,ART,registered", "Here, the email kim@example.org belongs to Kim."),
+        ("kim@example.org,Lou,ART,withdrawn", "Here, the email kim@example.org belongs to Kim."),
     ],
 )
 def test_a_row_that_is_refused_makes_nobody(app, command, row, reason):

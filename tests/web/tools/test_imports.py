@@ -20,7 +20,7 @@ from ascriptica_plugin.worker import rounds
 
 from ...office.imports.files import COURSES, PARTICIPANTS, everything
 from ...office_at_work import sign_in
-from ...pages import all_of, upload, words
+from ...pages import all_of, new_course, upload, words
 
 
 def upload_bytes(client, data: str):
@@ -33,6 +33,49 @@ def upload_bytes(client, data: str):
     return client.post(
         "/tools/import", data="\r\n".join(parts), content_type="multipart/form-data; boundary=x", follow_redirects=True
     )
+
+
+def main_button(answer) -> str:
+    [text] = re.findall(r"button-main[^>]*>(.*?)<", answer.text)
+    return text
+
+
+def test_a_trial_of_which_nothing_can_be_imported_offers_to_download_the_refused_rows(app, admin):
+    tried = upload(admin, "participants", "email,name\nnobody,No\n", dry_run="y")
+    assert main_button(tried) == "Download the refused rows with reasons"
+    assert "Import these now" not in words(tried)
+    assert "If you import the file, this happens" not in words(tried)
+    assert "If you imported the file, nothing would change." in words(tried)
+
+
+def test_a_trial_of_which_nothing_is_new_offers_to_send_another_file(app, admin):
+    upload(admin, "participants", PARTICIPANTS)
+    tried = upload(admin, "participants", PARTICIPANTS, dry_run="y")
+    assert main_button(tried) == "Send the file again or another one"
+    assert "Import these now" not in words(tried)
+
+
+def test_a_trial_with_something_to_import_offers_to_import_it(app, admin):
+    assert main_button(upload(admin, "participants", PARTICIPANTS + "nobody,No\n", dry_run="y")) == "Import these now"
+
+
+def test_an_import_that_refuses_every_row_offers_to_download_them(app, admin):
+    refused = upload(admin, "participants", "email,name\nnobody,No\n")
+    assert main_button(refused) == "Download the refused rows with reasons"
+
+
+def test_the_report_names_who_sent_the_file_as_the_activity_log_does(app, admin):
+    assert "Sent by boss@example.org, " in words(upload(admin, "participants", PARTICIPANTS))
+    upload(admin, "participants", "email,name\nboss@example.org,Bo Boss\n")
+    assert "Sent by Bo Boss, " in words(upload(admin, "participants", PARTICIPANTS))
+
+
+def test_the_page_says_that_a_file_puts_nobody_on_a_waitlist(admin):
+    said = (
+        "If the course is full, the row is refused, since a file puts nobody on the waitlist: give the course more "
+        "places, or use the form on its roster."
+    )
+    assert said in words(admin.get("/tools/import"))
 
 
 def test_an_upload_shows_the_same_report_as_the_command(app, admin):
@@ -240,9 +283,11 @@ def test_a_file_whose_columns_nobody_confirms_is_deleted_after_a_while(app, admi
 def test_names_are_replaced_where_the_box_is_ticked(app, admin):
     upload(admin, "participants", PARTICIPANTS)
     data = "email,name\nkim@example.org,Lou Berg\n"
-    assert "Line 2 Kim has the email kim@example.org here, and no other name." in words(
-        upload(admin, "participants", data)
-    )
+    refused = words(upload(admin, "participants", data))
+    assert "Line 2 Here, the email kim@example.org belongs to Kim." in refused
+    # The option is the command's.
+    assert "If their name has changed, import it with “Rename people”. " in refused
+    assert "--rename" not in refused
     assert "The file is imported." in words(upload(admin, "participants", data, rename="y"))
     assert [one.name for one in all_of(app, Participant)] == ["Lou Berg", "Lou"]
 
@@ -362,6 +407,35 @@ def test_the_template_of_each_kind_can_be_imported_as_it_is(office, admin, kind)
     assert "Ignored columns" not in words(upload(admin, kind, file, dry_run="y"))
     assert "Refused 0" in words(upload(admin, kind, file.replace("Ann Lee", "Ann"), dry_run="y"))
     assert admin.get("/tools/import/template/people.csv").status_code == 404
+
+
+def test_a_trial_shows_the_times_of_courses_in_the_office_s_zone_also_of_new_ones(app, admin):
+    app.extensions["ascriptica"].timezone = ZoneInfo("Europe/Berlin")
+    file = "code,title,starts_at,ends_at,registration_closes_at\nART,Art,1.3.2027,26.04.2027,2/28/2027 6:00 PM\n"
+    times = "starts: 2027-03-01 00:00 CET; ends: 2027-04-26 23:59 CEST; registration closes: 2027-02-28 18:00 CET"
+    tried = upload(admin, "courses", file, dry_run="y")
+    assert f"Line 2 New: ART, Art, 1.3.2027, 26.04.2027, 2/28/2027 6:00 PM {times}" in words(tried)
+    pressed(admin, tried, "Import these now")
+    [course] = all_of(app, Course)
+    assert course.ends_at == datetime(2027, 4, 26, 21, 59, tzinfo=UTC)
+    tried = upload(admin, "courses", "code,ends_at\nART,27.4.2027\n", dry_run="y")
+    assert "ends: 2027-04-26 23:59 CEST → 2027-04-27 23:59 CEST" in words(tried)
+    assert "Unchanged 1" in words(upload(admin, "courses", file))
+
+
+def test_a_course_may_begin_and_end_on_one_day(app, admin):
+    page = upload(admin, "courses", "code,title,starts_at,ends_at\nART,Art,2027-03-01 18:00,2027-03-01\n")
+    assert "The file is imported." in words(page)
+
+
+def test_saving_the_form_of_an_imported_course_leaves_its_last_day(app, admin):
+    """The form has no seconds."""
+    upload(admin, "courses", "code,title,ends_at\nART,Art,2027-04-26\n")
+    [course] = all_of(app, Course)
+    shown = re.search(r'name="ends_at"[^>]* value="([^"]+)"', admin.get("/tools/courses/ART/edit").text)[1]
+    admin.post("/tools/courses/ART/edit", data=new_course(title="Art anew", ends_at=shown))
+    [course] = all_of(app, Course)
+    assert (course.title, course.ends_at) == ("Art anew", datetime(2027, 4, 26, 23, 59, tzinfo=UTC))
 
 
 def test_dates_are_the_office_s_and_may_be_past(app, admin):

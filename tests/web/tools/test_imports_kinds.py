@@ -54,3 +54,14 @@ def test_a_file_without_rows_says_so_and_no_other_kind_is_offered(app, admin):
     assert "The file has a header and no rows." in words(answer)
     assert "You chose" not in words(answer)
     assert all_of(app, Import) == []
+
+
+def test_a_column_that_was_to_be_ignored_stays_ignored_when_a_trial_is_imported(office, admin):
+    office.course("ART")
+    upload(admin, "participants", "email,name\nkim@example.org,Kim\n")
+    asked = upload(admin, "courses", "email,name,course,status\nkim@example.org,Kim Lee,ART,registered\n", dry_run="y")
+    columns = {"column-0": "email", "column-1": "", "column-2": "course", "column-3": "status"}
+    tried = pressed(admin, asked, "Try it out", data=columns, follow_redirects=True)
+    assert "New 1 Changed 0 Unchanged 0 Refused 0" in words(tried)
+    done = pressed(admin, tried, "Import these now", follow_redirects=True)
+    assert "New 1 Changed 0 Unchanged 0 Refused 0" in words(done)
