@@ -284,8 +284,7 @@ class Work:
 
     def about(self, **more: Any) -> dict[str, Any]:
         """The facts of an event of the process log that is about this seat."""
-        its = {"seat": self.seat_id, "participant": self.participant_id, "canvas_course": self.canvas_course_id}
-        return about(**its, **more)
+        return about(seat=self.seat_id, participant=self.participant_id, canvas_course=self.canvas_course_id, **more)
 
 
 def sis_address(work: Work) -> str | None:

@@ -40,8 +40,10 @@ FIELDS = {
     "results": "course",
     "person": "participant",
     "course": "canvas_course",
+    "request": "request",
+    "preview": "preview",
 }
-"""What the process log calls the number in a task's key, where that is not the kind's own name."""
+"""What the process log calls the number in a task's key, by the task's kind."""
 
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:
@@ -115,7 +117,7 @@ class SmallTasks:
                 raise
             self.session.rollback()
             kind, number = task.key
-            its = about(**{"connection": self.connection_id, FIELDS.get(kind, kind): number})
+            its = about(**{"connection": self.connection_id, FIELDS[kind]: number})
             if in_the_way:
                 log.warning("A look-up has to wait, because somebody has locked what it would change.", extra=its)
             else:
