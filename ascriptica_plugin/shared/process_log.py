@@ -23,8 +23,8 @@ _NOT_IN_NAMES = re.compile(r"\W+", re.ASCII)
 
 
 def about(**fields: Any) -> dict[str, Any]:
-    """The facts of an event, for programs: `log.info("...", extra=about(mail=7))`. What is None is left out."""
-    return {"about": {name: value for name, value in fields.items() if value is not None}}
+    """The facts of an event, for programs: `log.info("...", extra=about(mail=7))`. What is None or "" is left out."""
+    return {"about": {name: value for name, value in fields.items() if value not in (None, "")}}
 
 
 class _Lines(logging.Formatter):

@@ -148,6 +148,10 @@ def test_values_are_what_json_has():
     assert [event[name] for name in values] == [1.5, None, True, "nan", ["inf"]]
 
 
+def test_what_an_event_knows_nothing_of_is_no_field():
+    assert process_log.about(mail=7, error=None, reason="", tries=0) == {"about": {"mail": 7, "tries": 0}}
+
+
 def test_what_another_package_calls_about_is_no_field():
     record = logging.makeLogRecord({"msg": "It happened.", "levelname": "INFO", "name": "theirs", "about": "words"})
     assert process_log.formatter("text").format(record).endswith('logger=theirs message="It happened."')
