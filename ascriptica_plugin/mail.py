@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from .shared import pauses
 from .shared.language import spoken
+from .shared.process_log import about
 from .tables.columns import Sealed, begin_writing, change
 from .tables.mails import Mail
 
@@ -40,8 +41,8 @@ def send(
     link: Sealed | None = None,
 ) -> None:
     """Queue a mail of this kind for the worker; it is sent only if the caller commits."""
-    about = {"sign_up_id": sign_up_id, "account_id": account_id, "registration_id": registration_id, "event": event}
-    session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, link=link, language=spoken(), **about))
+    of = {"sign_up_id": sign_up_id, "account_id": account_id, "registration_id": registration_id, "event": event}
+    session.add(Mail(kind=kind, email=email, made_at=now, try_at=now, link=link, language=spoken(), **of))
 
 
 def forget_unsent(session: Session, now: datetime) -> None:
@@ -131,9 +132,14 @@ def send_due(session: Session, mailer: Mailer, clock: Callable[[], datetime]) ->
             code = next(iter(refusal.recipients.values()))[0]
             if 400 <= code < 500:
                 continue
-            log.warning("The mail server refuses the recipient of mail %d (%d); the mail is dropped.", mail.id, code)
+            its = about(mail=mail.id, kind=mail.kind, smtp_code=code)
+            log.warning(
+                "The mail server refuses the recipient of mail %d (%d); the mail is dropped.", mail.id, code, extra=its
+            )
         except (smtplib.SMTPException, OSError) as error:
-            log.warning("Mail %d could not be sent (%s); we try again later.", mail.id, type(error).__name__)
+            name = type(error).__name__
+            its = about(mail=mail.id, kind=mail.kind, error=name)
+            log.warning("Mail %d could not be sent (%s); we try again later.", mail.id, name, extra=its)
             break
         begin_writing(session)
         change(session, delete(Mail).where(Mail.id == mail.id))
@@ -165,7 +171,10 @@ def _message(session: Session, mailer: Mailer, mail: Mail, now: datetime) -> Ema
     """The mail as it is sent; None if it is too old or no longer needed."""
     written = mailer.write(session, mail, now) if now - mail.made_at <= pauses.MAIL_GIVEN_UP else None
     if written is None:
-        log.warning("Mail %d (%s) is dropped: it is too old, or what it is about is gone.", mail.id, mail.kind)
+        its = about(mail=mail.id, kind=mail.kind)
+        log.warning(
+            "Mail %d (%s) is dropped: it is too old, or what it is about is gone.", mail.id, mail.kind, extra=its
+        )
         return None
     message = EmailMessage()
     message["Subject"], message["To"] = " ".join(written[0].split()), mail.email

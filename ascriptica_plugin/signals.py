@@ -114,7 +114,9 @@ def _send(session: Session, ended: SessionTransaction) -> None:
                 receiver(app, **note.what)
             except Exception:
                 host_s.rollback()
-                log.exception("A receiver of the signal %s failed; everything else continues.", note.signal.name)
+                name = note.signal.name
+                its = {"about": {"signal": name}}
+                log.exception("A receiver of the signal %s failed; everything else continues.", name, extra=its)
     if host_s() is not session:
         # The worker has sessions of its own, so nothing else ends a transaction that a receiver began.
         host_s.remove()

@@ -124,6 +124,8 @@ class Web(Process):
             "--graceful-timeout",
             "1",
             "--no-control-socket",
+            "--logger-class",
+            "ascriptica_plugin.standalone.gunicorn_lines.Logger",
         ]
         command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", *options]
         super().__init__([*command, "--log-level", "warning"], log_file, **environment(database_url, redis_url), **more)

@@ -13,6 +13,7 @@ import wsgi
 from ascriptica_plugin.ledger.causes import CAUSES
 from ascriptica_plugin.shared import config
 from ascriptica_plugin.standalone.accounts import commands
+from ascriptica_plugin.sync import small_tasks
 from ascriptica_plugin.sync.checking import PERMISSIONS
 
 ROOT, PACKAGE = Path(__file__).parent.parent, Path(ascriptica_plugin.__file__).parent
@@ -56,25 +57,45 @@ def test_the_office_finds_every_cause_and_permission():
     assert {name for name in PERMISSIONS if f"`{name}`" not in page("admin.md")} == set()
 
 
-def log_lines() -> set[str]:
-    """The lines that our modules write into the process log, before values are filled in."""
-    lines = set()
-    for path in PACKAGE.rglob("*.py"):
-        if path.is_relative_to(PACKAGE / "practice"):
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and ast.unparse(node.func.value) in ("log", "current_app.logger")
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                lines.add(node.args[0].value)
-    return lines
+LOGS = ("log", "self.log", "current_app.logger")
+
+
+def calls() -> list[ast.Call]:
+    """Every call in our modules; the practice Canvas is not ours to operate."""
+    paths = [path for path in PACKAGE.rglob("*.py") if not path.is_relative_to(PACKAGE / "practice")]
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text()))]
+    return [node for node in nodes if isinstance(node, ast.Call)]
+
+
+def logging_calls() -> list[ast.Call]:
+    """The calls that write a line into the process log."""
+    return [
+        call
+        for call in calls()
+        if isinstance(call.func, ast.Attribute)
+        and ast.unparse(call.func.value) in LOGS
+        and isinstance(call.args[0], ast.Constant)
+    ]
+
+
+def test_a_line_of_the_process_log_that_has_a_value_has_it_for_programs_too():
+    bare = [ast.unparse(call) for call in logging_calls() if len(call.args) > 1]
+    assert len(bare) > 25
+    assert [one for one in bare if "extra=" not in one] == []
+
+
+def test_operators_find_every_field_of_the_process_log():
+    made = [call for call in calls() if re.fullmatch(r"(.+\.)?about", ast.unparse(call.func))]
+    names = {name.arg for call in made for name in call.keywords if name.arg} | set(small_tasks.FIELDS.values())
+    fields = page("operator.md").partition("### Fields")[2].partition("\n#")[0]
+    said = set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\|([^|]+)\|", fields, re.MULTILINE))))
+    assert len(names) > 25
+    # The module of signals may not import what makes fields.
+    assert said == names | {"time", "level", "logger", "message", "trace", "signal"}
 
 
 def test_operators_find_every_line_of_the_process_log():
-    lines, said = log_lines(), re.findall(r"`([^`\n]+)`", page("operator.md"))
+    lines, said = {call.args[0].value for call in logging_calls()}, re.findall(r"`([^`\n]+)`", page("operator.md"))
     assert len(lines) > 25
     for line in lines:
         pattern = re.sub(r"%(\\\.\d+)?[a-z]", ".+", re.escape(line))

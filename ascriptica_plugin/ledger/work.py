@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ..canvas.shapes import User, address_of
+from ..shared.process_log import about
 from ..tables.columns import Sealed
 from ..tables.ledger import DEFAULT_SECTION
 from .rows import LIVE, ShownRow
@@ -281,11 +282,9 @@ class Work:
         whose = f"participant {self.participant_id}" if "@" in self.name else self.name
         return f"seat {self.seat_id} ({whose} in Canvas course {self.canvas_course_id})"
 
-    @property
-    def about(self) -> dict[str, Any]:
-        """The facts about this seat that an event of the process log gives to programs."""
-        its = {"seat": self.seat_id, "participant": self.participant_id, "canvas_course": self.canvas_course_id}
-        return {"about": its}
+    def about(self, **more: Any) -> dict[str, Any]:
+        """The facts of an event of the process log that is about this seat."""
+        return about(seat=self.seat_id, participant=self.participant_id, canvas_course=self.canvas_course_id, **more)
 
 
 def sis_address(work: Work) -> str | None:

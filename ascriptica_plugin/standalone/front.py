@@ -84,6 +84,7 @@ def _warning_of_proxies() -> Callable[[], None]:
                 "A request carried %s, though ASCRIPTICA_PROXIES is 0. If a proxy is in front of this site, set it to "
                 "the number of proxies: until then everybody behind it counts as one visitor.",
                 name,
+                extra=process_log.about(header=name),
             )
 
     return warn

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ..canvas.errors import CanvasError
 from ..ledger import associations, claims
 from ..shared import pauses
+from ..shared.process_log import about
 from ..shared.said import Said
 from ..tables import locks
 from ..tables.columns import change
@@ -94,7 +95,8 @@ def look_up_walk(session: Session, course_id: int, now: Callable[[], datetime]) 
     except CanvasError as failed:
         problem = failed.said
     except Exception:
-        log.exception("Looking up %s in Canvas failed unexpectedly.", found.canvas_course)
+        its = about(connection=found.connection_id, course=course_id, looked_for=found.canvas_course)
+        log.exception("Looking up %s in Canvas failed unexpectedly.", found.canvas_course, extra=its)
         problem = OUR_FAULT
     course = session.get_one(Course, course_id)
     locks.lock_course(session, course)
@@ -128,7 +130,8 @@ def _refresh(session: Session, known: Association, now: Callable[[], datetime]) 
         values |= yield lambda canvas: state_of(canvas, canvas_course_id, canvas_section_id)
     except Exception as error:
         if not isinstance(error, CanvasError):
-            log.exception("Refreshing Canvas course %s failed unexpectedly.", canvas_course_id)
+            its = about(connection=connection_id, course=course_id, canvas_course=canvas_course_id)
+            log.exception("Refreshing Canvas course %s failed unexpectedly.", canvas_course_id, extra=its)
         values = {"look_up_at": now() + pauses.LOOK_UP_AGAIN}
     keep(session, course_id, connection_id, canvas_course_id, values)
 

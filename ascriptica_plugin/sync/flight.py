@@ -11,6 +11,7 @@ from ..canvas.client import CanvasClient
 from ..canvas.errors import NotFound
 from ..canvas.responses import RESERVED
 from ..shared import pauses
+from ..shared.process_log import about
 from .tasks import Task
 
 KEPT = RESERVED + 10
@@ -176,7 +177,8 @@ class Flight:
             self._bearable = max(1, self.size // 2)
         pause = seconds * pauses.stretch(1, 1.5)
         self.quiet_until = self._grows_at = max(self.quiet_until, now + pause)
-        log.info("Canvas is throttling: quiet for %.1f s, then %d calls in flight.", pause, self.size)
+        its = about(pause_seconds=round(pause, 1), calls_in_flight=self.size)
+        log.info("Canvas is throttling: quiet for %.1f s, then %d calls in flight.", pause, self.size, extra=its)
         return is_new
 
     def end(self, wait: bool) -> None:

@@ -9,7 +9,7 @@ from ..ledger import reads
 from ..ledger.causes import CAUSES
 from ..shared import pauses
 from ..shared.language import SOURCE, in_language
-from ..shared.process_log import unnamed
+from ..shared.process_log import about, unnamed
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from .access_signals import announce_hold
@@ -22,7 +22,9 @@ def put_on_hold(session: Session, connection: Connection, cause: str, detail: st
     if connection.hold_cause != cause:
         connection.hold_since_at, connection.hold_tries = now, 0
         with in_language(SOURCE):
-            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, unnamed(Said.of(detail).again()))
+            why = unnamed(Said.of(detail).again())
+            its = about(connection=connection.id, cause=cause, reason=why)
+            log.warning("All Canvas calls wait: %s. %s", CAUSES[cause].title, why, extra=its)
         announce_hold(session, cause)
     connection.hold_cause, connection.hold_detail = cause, detail
     connection.hold_until_at = now + pauses.hold_pause(cause, connection.hold_tries)

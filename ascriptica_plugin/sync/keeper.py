@@ -18,7 +18,7 @@ from ..canvas.shapes import TokenEnd
 from ..ledger import metrics
 from ..shared import pauses
 from ..shared.language import SOURCE, in_language
-from ..shared.process_log import unnamed
+from ..shared.process_log import about, unnamed
 from ..shared.said import Said
 from ..tables.canvas import Connection
 from ..tables.columns import Sealed, begin_writing, change
@@ -149,7 +149,9 @@ def _store(
         connection.refresh_at, connection.refresh_tries = now + pause, connection.refresh_tries + 1
         with in_language(SOURCE):
             why = unnamed(answer.said.again())
-        log.warning("Canvas gave no new access token; we ask again in %.0f s. %s", pause.total_seconds(), why)
+        seconds = pause.total_seconds()
+        its = about(connection=connection.id, pause_seconds=round(seconds, 1), reason=why)
+        log.warning("Canvas gave no new access token; we ask again in %.0f s. %s", seconds, why, extra=its)
 
 
 def _why(refused: KeyRefused) -> Said:

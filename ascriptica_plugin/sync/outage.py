@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from ..canvas.errors import CanvasError, TokenRefused
 from ..ledger import due
+from ..shared.process_log import about
 from ..tables.canvas import Connection
 from ..tables.columns import begin_writing
 from . import failures, holding
@@ -86,7 +87,7 @@ class Outage:
         holding.lift_hold(self.session, self._connection(), self.now())
         self.session.commit()
         self.cause = None
-        log.info("Canvas answers again; what waited is being sent.")
+        log.info("Canvas answers again; what waited is being sent.", extra=about(connection=self.connection_id))
 
     def end_undecided(self) -> None:
         """No change could be sent, so nobody knows whether Canvas takes one: keep waiting if one may be sent later."""

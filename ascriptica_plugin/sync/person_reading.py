@@ -12,7 +12,7 @@ from ..canvas.shapes import Course, Enrollment
 from ..ledger import judging, matches, reads, rows
 from ..ledger.rows import ShownRow
 from ..shared import pauses
-from ..shared.process_log import unnamed
+from ..shared.process_log import about, unnamed
 from ..tables.columns import begin_writing
 from ..tables.ledger import Match
 from . import storing
@@ -82,7 +82,10 @@ def person_walk(session: Session, connection_id: int, root_id: int, participant_
         return
     except CanvasError as error:
         why = unnamed(str(error))
-        log.warning("The enrollments of participant %d can't be read: %s We try again later.", participant_id, why)
+        its = about(connection=connection_id, participant=participant_id, reason=why)
+        log.warning(
+            "The enrollments of participant %d can't be read: %s We try again later.", participant_id, why, extra=its
+        )
         matches.look_later(session, connection_id, participant_id, now() + pauses.LOOK_AGAIN)
         return
     stored = rows.known_of_user(session, connection_id, user_id)

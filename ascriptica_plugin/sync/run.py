@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from ..canvas.errors import CanvasDown, Throttled, TokenRefused
 from ..ledger import lease
 from ..shared import pauses
+from ..shared.process_log import about
 from ..tables.canvas import Connection, Settings, load_settings
 from . import failures, small_tasks
 from .changes import Changes
@@ -180,7 +181,8 @@ class Run:
         return self.key.client.time() if self.key.client else None
 
     def _stand_back(self) -> None:
-        log.warning("Another worker has taken over connection %s; this one stops.", self.connection_id)
+        its = about(connection=self.connection_id)
+        log.warning("Another worker has taken over connection %s; this one stops.", self.connection_id, extra=its)
         self.over = self.lost = True
 
     # -- one turn -------------------------------------------------------------------------------------------------
@@ -217,7 +219,8 @@ class Run:
             return
         self.line.heard_of(work.canvas_course_id, well=task.error is None)
         if task.error is None and not self.units.lost:
-            log.info("%s: %s.", work, "enrolled" if work.wanted else "removed", extra=work.about)
+            access = "enrolled" if work.wanted else "removed"
+            log.info("%s: %s.", work, access, extra=work.about(access=access))
             if work.held and work.cause is not None:
                 self.units.to_release.append((work.cause, work.cause_scope))
 

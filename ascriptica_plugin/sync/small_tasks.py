@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from ..ledger import matches, reads, requests, results_to_fetch
 from ..ledger import sis_imports as ledger_sis_imports
 from ..shared import pauses
+from ..shared.process_log import about
 from ..tables import locks
 from . import (
     canvas_courses,
@@ -31,6 +32,18 @@ from .tasks import During, SmallTask, Task
 log = logging.getLogger(__name__)
 
 Key = tuple[str, int]
+
+FIELDS = {
+    "mass": "connection",
+    "proof": "connection",
+    "our course": "course",
+    "results": "course",
+    "person": "participant",
+    "course": "canvas_course",
+    "request": "request",
+    "preview": "preview",
+}
+"""What the process log calls the number in a task's key, by the task's kind."""
 
 
 def anything_to_do(session: Session, connection_id: int, now: datetime, mass_seats: int) -> bool:
@@ -103,10 +116,12 @@ class SmallTasks:
             if isinstance(error, OperationalError | InterfaceError) and not in_the_way:
                 raise
             self.session.rollback()
+            kind, number = task.key
+            its = about(**{"connection": self.connection_id, FIELDS[kind]: number})
             if in_the_way:
-                log.warning("A look-up has to wait, because somebody has locked what it would change.")
+                log.warning("A look-up has to wait, because somebody has locked what it would change.", extra=its)
             else:
-                log.error("A look-up, or an update of a Canvas user, failed unexpectedly.", exc_info=error)
+                log.error("A look-up, or an update of a Canvas user, failed unexpectedly.", exc_info=error, extra=its)
             task.call = None
             self._put_off(task)
         return task.call is not None

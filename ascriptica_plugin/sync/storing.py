@@ -15,7 +15,7 @@ from ..ledger.requests import Out
 from ..ledger.rows import Ended, ShownRow
 from ..ledger.work import Work
 from ..shared import pauses
-from ..shared.process_log import unnamed
+from ..shared.process_log import about, unnamed
 from ..shared.said import Said
 from ..tables.columns import begin_writing
 from ..tables.ledger import Seat
@@ -89,7 +89,10 @@ def store_facts(session: Session, connection_id: int, works: Iterable[Work], now
     _log_ends(session, [(work.participant_id, one) for work in works for one in work.shown], now)
     restored = incoming_rows.store(session, connection_id, shown, now) or any(work.restored for work in works)
     if restored:
-        log.warning("Canvas came back from a backup: nobody is removed until every course has been read again.")
+        its = about(connection=connection_id)
+        log.warning(
+            "Canvas came back from a backup: nobody is removed until every course has been read again.", extra=its
+        )
         reads.note_restored(session, connection_id, now)
     requests.write_down(session, connection_id, works)
 
@@ -126,28 +129,32 @@ def _store_failure(session: Session, work: Work, error: BaseException, now: date
         settling.put_off(session, work, error.until)
         return
     its = failures.of_seat(error, work.attempts, work.cause)
+    why = unnamed(its.detail)
     if its.parked:
         settling.park(session, work, its.cause, its.detail, now)
         log.error(
             "%s is parked after %d tries: %s An administrator can try again.",
             work,
             pauses.TRIES,
-            unnamed(its.detail),
-            extra=work.about,
+            why,
+            extra=work.about(tries=pauses.TRIES, reason=why),
         )
         activity.write(session, [_failed_entry(work, now, "parked", its)])
         announce(session, [Change(work, "waiting", its.cause, its.scope)])
     elif its.again_in is not None:
         due_at = now + its.again_in
         settling.retry_later(session, work, its.cause, its.detail, due_at, its.attempts)
-        at = f"{due_at:%H:%M:%S} UTC"
+        at, again_at = f"{due_at:%H:%M:%S} UTC", f"{due_at:%Y-%m-%dT%H:%M:%SZ}"
         if its.unforeseen:
-            log.error("%s: an unforeseen error. We try again at %s.", work, at, exc_info=error, extra=work.about)
+            more = work.about(tries=its.attempts, again_at=again_at)
+            log.error("%s: an unforeseen error. We try again at %s.", work, at, exc_info=error, extra=more)
         else:
-            log.warning("%s: %s We try again at %s.", work, unnamed(its.detail), at, extra=work.about)
+            more = work.about(tries=its.attempts, again_at=again_at, reason=why)
+            log.warning("%s: %s We try again at %s.", work, why, at, extra=more)
     else:
         settling.hold(session, work, its.cause, its.scope, its.detail, now)
-        log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, unnamed(its.detail), extra=work.about)
+        more = work.about(cause=its.cause, reason=why)
+        log.warning("%s waits: %s. %s", work, CAUSES[its.cause].title, why, extra=more)
         if (its.cause, its.scope) != (work.cause, work.cause_scope):
             announce(session, [Change(work, "waiting", its.cause, its.scope)])
             activity.write(session, [_failed_entry(work, now, "waits", its)])
@@ -173,13 +180,13 @@ def _ended_entry(participant_id: int | None, course: int, ended: Ended, now: dat
 
 
 def _failed_entry(work: Work, now: datetime, what: str, its: Failure) -> dict[str, Any]:
-    about: dict[str, Any] = {"course": work.canvas_course_id}
+    more: dict[str, Any] = {"course": work.canvas_course_id}
     code = "there"
     if what == "waits":
-        code, about["cause"] = "there_waits", Said(f"cause_{its.cause}")
+        code, more["cause"] = "there_waits", Said(f"cause_{its.cause}")
     if its.detail:
-        code, about["why"] = f"{code}_because", Said.of(its.detail)
-    return _entry(work.participant_id, now, what, Said(code, **about))
+        code, more["why"] = f"{code}_because", Said.of(its.detail)
+    return _entry(work.participant_id, now, what, Said(code, **more))
 
 
 def _entry(participant_id: int | None, now: datetime, what: str, words: Said) -> dict[str, Any]:

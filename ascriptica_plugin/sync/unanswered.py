@@ -14,7 +14,7 @@ from ..ledger.requests import Out
 from ..ledger.rows import Ended, ShownRow
 from ..shared import pauses
 from ..shared.clock import LONG_AGO
-from ..shared.process_log import unnamed
+from ..shared.process_log import about, unnamed
 from ..tables.columns import begin_writing
 from ..tables.ledger import DEFAULT_SECTION, Match, Seat
 from . import storing
@@ -40,7 +40,8 @@ def request_walk(session: Session, connection_id: int, root_id: int, request_id:
         yield from looks[out.kind](session, connection_id, root_id, out, now)
     except CanvasError as error:
         why = unnamed(str(error))
-        log.warning("What became of request %d is not known yet: %s We look again later.", request_id, why)
+        its = about(connection=connection_id, request=request_id, participant=out.participant_id, reason=why)
+        log.warning("What became of request %d is not known yet: %s We look again later.", request_id, why, extra=its)
         requests.put_off(session, request_id, now() + pauses.LOOK_AGAIN)
         return
     requests.cross_out(session, request_id)
@@ -158,7 +159,8 @@ def _put_back_again(session: Session, connection_id: int, root_id: int, out: Out
     try:
         row: Enrollment = yield lambda canvas: canvas.enroll(course_id, at, section_id)
     except (NotFound, Refused) as error:
-        about = (out.canvas_enrollment_id, course_id, unnamed(str(error)))
-        log.error("Enrollment %s can't be put back into Canvas course %d: %s", *about)
+        number, why = out.canvas_enrollment_id, unnamed(str(error))
+        its = about(connection=connection_id, canvas_enrollment=number, canvas_course=course_id, reason=why)
+        log.error("Enrollment %s can't be put back into Canvas course %d: %s", number, course_id, why, extra=its)
         return
     storing.store_shown(session, connection_id, [ShownRow(row)], now())

@@ -111,7 +111,8 @@ class Units:
         request that was never answered."""
         now = time.monotonic()
         for task in [task for task, since in self.late.items() if now - since > pauses.LOCKED_SECONDS]:
-            log.warning("%s is locked in the database, so Canvas's answer can't be stored.", task.work)
+            its = task.work.about()
+            log.warning("%s is locked in the database, so Canvas's answer can't be stored.", task.work, extra=its)
             del self.late[task]
         return list(self.late)
 

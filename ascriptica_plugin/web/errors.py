@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, ServiceUnavailable
 
 from ..shared import language, pauses
 from ..shared.language import Marked, t
+from ..shared.process_log import about
 from .base import blueprint, session
 from .headers import shut_doors
 from .request_language import asked_for
@@ -77,8 +78,9 @@ def without_database(error: SQLAlchemyError) -> ResponseReturnValue:
     """503 for a database that is down, full or too busy; it is logged for the operator."""
     reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
     # Not the path, which may be a one-time link. With the trace, since SQLite also reports our own mistakes like this.
-    what = (request.method, request.endpoint, reason)
-    current_app.logger.error("%s of %s failed in the database: %s", *what, exc_info=error)
+    what, kind = (request.method, request.endpoint, reason), type(error).__name__
+    its = about(method=request.method, page=request.url_rule, error=kind, reason=reason)
+    current_app.logger.error("%s of %s failed in the database: %s", *what, exc_info=error, extra=its)
     return current_app.handle_user_exception(ServiceUnavailable(retry_after=pauses.OPEN_AGAIN_SECONDS))
 
 

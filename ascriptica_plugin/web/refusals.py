@@ -5,6 +5,7 @@ import logging
 from flask import Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..shared.process_log import about
 from .base import blueprint
 from .guards import signed_in
 
@@ -19,7 +20,9 @@ def log_refusals(response: Response) -> Response:
     if response.status_code in REFUSED:
         # The rule, not the path: a path may contain a one-time link.
         what = f"{request.method} {request.url_rule or 'no page of ours'}"
-        log.warning("%d for %s, asked by %s from %s.", response.status_code, what, _asking(), request.remote_addr)
+        who, status, address = _asking(), response.status_code, request.remote_addr
+        its = about(status=status, method=request.method, page=request.url_rule, asked_by=who, address=address)
+        log.warning("%d for %s, asked by %s from %s.", status, what, who, address, extra=its)
     return response
 
 

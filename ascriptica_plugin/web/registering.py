@@ -19,6 +19,7 @@ from ..office.people import Person
 from ..office.places import NotPossible
 from ..shared import clock
 from ..shared.language import Marked, present, t
+from ..shared.process_log import about
 from ..tables.office import Course, Participant, Registration
 from ..tables.results import CourseResults
 from .address_values import typed_search
@@ -196,7 +197,8 @@ def _change(person: Person, code: str, change: Callable[..., str]) -> ResponseRe
 def _count_change(person: Person, now: datetime) -> None:
     """Count the change. Raises NotPossible after too many; the caller then rolls the change back."""
     if allowances.take(session(), CHANGES, person.key, now):
-        log.warning("Too many tries by %s: %s.", person.key, CHANGES.name)
+        its = about(asked_by=person.key, allowance=CHANGES.name)
+        log.warning("Too many tries by %s: %s.", person.key, CHANGES.name, extra=its)
         raise NotPossible(t("You change your registrations very often. Wait a moment, then try again."))
 
 

@@ -5,6 +5,7 @@ It makes one short attempt, so a request hardly waits for Redis. A lost notifica
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -20,6 +21,8 @@ from sqlalchemy.orm import Session, scoped_session
 from ..ledger import claims
 from ..shared import pauses
 from ..shared.process_log import Trouble
+
+log = logging.getLogger(__name__)
 
 JOB = "ascriptica_plugin.worker.jobs.sync_enrollments"
 """A name, so that a web process need not import the worker's code."""
@@ -40,7 +43,8 @@ class Bell:
         self.url, self.queue = url, queue
         self.flag, self.heard = f"{queue}:bell", f"{queue}:heard"
         self._signer = TimestampSigner(secret_keys, salt="ascriptica worker", digest_method=hashlib.sha256)
-        self.trouble = Trouble("Redis", "The worker is not notified, and looks every few seconds instead.")
+        meanwhile = "The worker is not notified, and looks every few seconds instead."
+        self.trouble = Trouble(log, "redis", "Redis", meanwhile)
         # redis-py's own retries would delay a request for seconds while Redis is away.
         patience = {"socket_timeout": pauses.RING_SECONDS, "socket_connect_timeout": pauses.RING_SECONDS}
         self._redis = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **patience) if url else None

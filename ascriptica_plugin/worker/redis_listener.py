@@ -16,6 +16,7 @@ from rq.worker import SimpleWorker
 from rq.worker.base import StopRequested
 
 from ..shared import pauses
+from ..shared.process_log import about
 from .redis_bell import JOB, Bell
 
 LONGEST_PACKED = 1000
@@ -71,7 +72,8 @@ class _Worker(SimpleWorker):
         if isinstance(job, _Job) and job.is_ours:
             super().execute_job(job, queue)
             return
-        log.error("Redis held a job that is not ours; it was thrown away: %.200r", job.data)
+        its = about(job_data=f"{job.data!r:.200}")
+        log.error("Redis held a job that is not ours; it was thrown away: %.200r", job.data, extra=its)
         queue.intermediate_queue.remove(job.id)
         self.connection.delete(job.key)
 

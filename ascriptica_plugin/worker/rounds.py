@@ -16,6 +16,7 @@ from ..ledger.activity import forget_old
 from ..office import allowances, erasing, mails_to_administrators, mails_to_participants, odd_matches, previews
 from ..office.imports import uploads
 from ..shared import clock, pauses, process_log
+from ..shared.process_log import about
 from ..sync import following
 from ..tables import isolation
 from ..tables.columns import begin_writing
@@ -38,7 +39,7 @@ def work(app: Flask) -> None:
     ends = {signal.SIGTERM, signal.SIGINT}
     # Blocked for all threads, so that a signal interrupts nothing; this thread waits for one.
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    database = process_log.Trouble("The database", "The worker waits for it.")
+    database = process_log.Trouble(log, "database", "The database", "The worker waits for it.")
     threads = [
         threading.Thread(target=_again_and_again, args=(app, once, database), daemon=True) for once in plugin.rounds
     ]
@@ -84,14 +85,15 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
                 pause = once(app)
             database.ended(began_at)
             if last:
-                log.info("The worker's %s works again.", once.__name__)
+                log.info("The worker's %s works again.", once.__name__, extra=about(round=once.__name__))
             last = None
         except (OperationalError, InterfaceError) as error:
             database.began(error)
         except Exception as error:
             # The same kind of error is logged once, not every few seconds.
             if type(error) is not type(last):
-                log.exception("The worker's %s failed; it keeps trying.", once.__name__)
+                its = about(round=once.__name__)
+                log.exception("The worker's %s failed; it keeps trying.", once.__name__, extra=its)
             last = error
         stopping.wait(pause)
 

@@ -4,6 +4,8 @@ import logging
 import os
 import socket
 
+from ..shared.process_log import about
+
 log = logging.getLogger(__name__)
 
 
@@ -16,7 +18,8 @@ def notify(state: str) -> None:
             # A name that begins with @ is in the abstract namespace.
             sender.sendto(state.encode(), address.replace("@", "\0", 1) if address.startswith("@") else address)
     except OSError as error:
-        log.warning("systemd could not be notified: %s.", type(error).__name__)
+        kind = type(error).__name__
+        log.warning("systemd could not be notified: %s.", kind, extra=about(error=kind))
 
 
 def watchdog_seconds() -> float | None:

@@ -95,3 +95,79 @@ def test_an_email_in_foreign_words_is_left_out_of_message_trace_and_fields():
         line = formatter.format(record)
         assert not re.search("@|%40", line)
         assert line.count("sis_login_id:(email)") == 3
+
+
+def lines_about(**about: object) -> list[str]:
+    """A line in both shapes: text, JSON."""
+    record = logging.makeLogRecord({"msg": "It happened.", "levelname": "INFO", "name": "ours", "about": about})
+    return [process_log.formatter(shape).format(record) for shape in ("text", "json")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["ann@example.org", 5],
+        {"who": ("ann@example.org",), "ann@example.org": 1},
+        {"ann@example.org"},
+        ValueError("ann@example.org\nlevel=ERROR"),
+        [{"who": '"Kim L"@example.org'}],
+        '{"error": "\\"Kim L\\"@example.org"}',
+        'Kim <"Kim L"@example.org>',
+        b"ann%40example.org",
+    ],
+    ids=str,
+)
+def test_an_email_is_left_out_however_deep_in_a_field_it_is(value):
+    for line in lines_about(who=value):
+        assert "(email)" in line
+        assert not re.search("@|%40|Kim L|\n", line)
+
+
+def test_no_field_takes_the_place_of_the_event_s_own():
+    text, as_json = lines_about(level="ERROR", message="forged", time="never", logger="forged", seat=5)
+    assert re.fullmatch(r'time=20\S+ level=INFO logger=ours message="It happened." seat=5', text)
+    event = json.loads(as_json)
+    assert (event["level"], event["logger"], event["message"], event["seat"]) == ("INFO", "ours", "It happened.", 5)
+
+
+def test_a_field_s_name_is_one_word():
+    text, as_json = lines_about(**{"a b\nc=d": 1, "ann@example.org": 2})
+    assert text.endswith(' message="It happened." a_b_c_d=1 ann_example_org=2')
+    assert list(json.loads(as_json))[4:] == ["a_b_c_d", "ann_example_org"]
+
+
+def test_values_are_what_json_has():
+    values = {"number": 1.5, "none": None, "yes": True, "not_one": float("nan"), "most": [float("inf")]}
+    text, as_json = lines_about(**values)
+    assert text.endswith(r' number=1.5 none=null yes=true not_one=nan most="[\"inf\"]"')
+
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    event = json.loads(as_json, parse_constant=refuse)
+    assert [event[name] for name in values] == [1.5, None, True, "nan", ["inf"]]
+
+
+def test_what_an_event_knows_nothing_of_is_no_field():
+    assert process_log.about(mail=7, error=None, reason="", tries=0) == {"about": {"mail": 7, "tries": 0}}
+
+
+def test_what_another_package_calls_about_is_no_field():
+    record = logging.makeLogRecord({"msg": "It happened.", "levelname": "INFO", "name": "theirs", "about": "words"})
+    assert process_log.formatter("text").format(record).endswith('logger=theirs message="It happened."')
+
+
+def test_what_is_away_is_logged_by_whoever_needs_it(caplog):
+    caplog.set_level(logging.INFO)
+    trouble = process_log.Trouble(logging.getLogger("ours.rounds"), "database", "The database", "We wait.")
+    for _ in range(2):
+        trouble.began(OSError("gone\nfor good"))
+    trouble.ended()
+    assert [(one.name, one.getMessage(), one.about) for one in caplog.records] == [
+        (
+            "ours.rounds",
+            "The database is away (OSError: gone). We wait.",
+            {"part": "database", "error": "OSError", "reason": "gone"},
+        ),
+        ("ours.rounds", "The database is back.", {"part": "database"}),
+    ]

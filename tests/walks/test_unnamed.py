@@ -16,6 +16,7 @@ from ascriptica_plugin.tables.office import Participant
 
 from ..databases import a_table_gone
 from ..inbox import Inbox
+from ..log_events import event
 from ..office_at_work import HASHED_BY, Office, in_use, make_app
 from ..pages import COURSE_SETTINGS, all_of, typed, words
 from ..practice_canvas import Practice
@@ -83,7 +84,7 @@ def at_work(web: Web, database_url: str, logged: dict[str, Path]) -> Iterator[Pr
     process.end()
 
 
-def test_nobody_s_email_is_logged(office, canvas, refusing, inbox, web, at_work, logged):
+def test_nobody_s_email_is_logged(office, canvas, refusing, inbox, web, at_work, logged, shape):
     session = office.session
 
     def now_there(model: type[Base]) -> list[Any]:
@@ -140,12 +141,13 @@ def test_nobody_s_email_is_logged(office, canvas, refusing, inbox, web, at_work,
 
     lines = [line for file in logged.values() for line in file.read_text().splitlines()]
     assert [line for line in lines if re.search("@|%40", line)] == []
+    assert all(event(line, shape) for line in lines)
     said = "\n".join(lines)
-    for event in (
+    for one in (
         "signed in from",
         "wrong password for account",
         "wrong password for no account",
         "403 for GET",
         "enrolled",
     ):
-        assert event in said
+        assert one in said

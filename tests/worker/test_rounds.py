@@ -37,6 +37,6 @@ def test_the_worker_deletes_expired_data_at_once_and_then_every_hour(app, sessio
             stopping.set()
 
     monkeypatch.setattr(stopping, "wait", wait)
-    rounds._again_and_again(app, rounds.forget, process_log.Trouble("The database", ""))
+    rounds._again_and_again(app, rounds.forget, process_log.Trouble(rounds.log, "database", "The database", ""))
     stopping.clear()
     assert rests == [(3600, 0)] * 3

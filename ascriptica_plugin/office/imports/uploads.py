@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from ...shared import pauses
 from ...shared.language import SOURCE, in_language, nearest, present
+from ...shared.process_log import about
 from ...tables.columns import begin_writing, change
 from ...tables.imports import Import
 from ..brake import Brake
@@ -148,7 +149,7 @@ def go_on(
         session.rollback()
         raise
     except Exception:
-        log.exception("An import can't be finished.")
+        log.exception("An import can't be finished.", extra=about(import_id=import_id))
         session.rollback()
         begin_writing(session)
         change(session, _its(import_id).values(finished_at=now(), file=None, broken=True))

@@ -170,4 +170,5 @@ def _web_command(module: str, listener: socket.socket) -> list[str]:
     options = "--worker-class gthread --workers 2 --threads 4 --preload --graceful-timeout 3 --no-control-socket"
     # Only ASCRIPTICA_PROXIES decides which proxies are trusted; gunicorn would trust everybody on this machine.
     bind = ["--bind", f"fd://{listener.fileno()}", "--log-level", "warning", "--forwarded-allow-ips", ""]
-    return [sys.executable, "-m", "gunicorn", f"{module}:app", *options.split(), *bind]
+    lines = ["--logger-class", "ascriptica_plugin.standalone.gunicorn_lines.Logger"]
+    return [sys.executable, "-m", "gunicorn", f"{module}:app", *options.split(), *bind, *lines]

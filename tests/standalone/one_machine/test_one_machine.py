@@ -20,8 +20,9 @@ from ascriptica_plugin.shared import clock
 from ascriptica_plugin.standalone.accounts import accounts
 from ascriptica_plugin.tables import upgrade
 
+from ...log_events import event
 from ...processes import free_port
-from .host import PATIENCE, Browser, Host, is_up, states, wait_for
+from .host import PATIENCE, Browser, Host, commands, is_up, parent, states, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -140,6 +141,20 @@ def test_a_killed_process_is_started_again_and_registering_continues(host: Host,
     wait_for(lambda: is_up(lambda: states(host, "FOOD-101") == ["active"]))
     pat.change("FOOD-101", "withdraw")
     wait_for(lambda: states(host, "FOOD-101") == [])
+
+
+def test_whatever_its_processes_log_is_json_if_that_is_asked_for(another: Host) -> None:
+    another.start(ASCRIPTICA_LOG="json")
+    Browser(another, "pat@example.org").session.close()
+    serving = next(pid for pid in commands() if parent(pid) == another.child("gunicorn"))
+    os.kill(serving, signal.SIGKILL)
+    wait_for(lambda: "was sent SIGKILL" in another.output)
+    another.end()
+    lines = another.output.partition("Stop with Ctrl-C.\n")[2].splitlines()
+    assert {event(line, "json")["logger"] for line in lines} >= {
+        "gunicorn.error",
+        "ascriptica_plugin.standalone.accounts",
+    }
 
 
 def test_a_taken_port_is_reported_in_one_sentence(another: Host) -> None:

@@ -9,6 +9,7 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user
 
+from ....shared.process_log import about
 from ....web import way_back
 from .. import sessions
 from ..tables import Account
@@ -48,7 +49,8 @@ def begin(account: Account, now: datetime) -> None:
     # Flask renews a permanent session's cookie with each response, and refuses one that is older than `SESSION_IDLE`.
     cookie.permanent = True
     login_user(signed_in)
-    log.info("Account %d signed in from %s.", signed_in.id, visitor())
+    number, address = signed_in.id, visitor()
+    log.info("Account %d signed in from %s.", number, address, extra=about(account=number, address=address))
 
 
 def begin_half(account: Account, now: datetime) -> None:

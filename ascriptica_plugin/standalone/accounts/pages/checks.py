@@ -12,6 +12,7 @@ from wtforms import Field
 
 from ....office import allowances
 from ....shared.language import mark, t
+from ....shared.process_log import about
 from ....tables.columns import begin_writing
 from ....web.base import plugin
 from ....web.forms.form import Form
@@ -67,7 +68,8 @@ def wait_for(now: datetime, *wanted: Try) -> float:
     begin_writing(session())
     for allowance, subject in wanted:
         if wait := allowances.take(session(), allowance, subject, now):
-            log.warning("Too many tries from %s: %s.", visitor(), allowance.name)
+            its = about(address=visitor(), allowance=allowance.name)
+            log.warning("Too many tries from %s: %s.", visitor(), allowance.name, extra=its)
             break
     session().commit()
     return wait
@@ -129,9 +131,11 @@ def code_fits(form: CodeForm, account: Account, now: datetime) -> bool:
     try:
         if second_step.accept(session(), account, form.code.data, plugin().canvases.keys, now):
             return True
-        log.warning("A wrong code for account %d from %s.", account.id, visitor())
+        its = about(account=account.id, address=visitor())
+        log.warning("A wrong code for account %d from %s.", account.id, visitor(), extra=its)
         form.code.errors = [t(WRONG_CODE)]
     except second_step.Unreadable as trouble:
-        log.error("The second step of account %d can't be read with any of the keys.", account.id)
+        its = about(account=account.id)
+        log.error("The second step of account %d can't be read with any of the keys.", account.id, extra=its)
         form.code.errors = [str(trouble)]
     return False

@@ -13,6 +13,7 @@ from .... import mail
 from ....office import allowances, emails
 from ....shared import clock
 from ....shared.language import mark, t
+from ....shared.process_log import about
 from ....tables.columns import begin_writing
 from ....web.guards import for_everybody
 from ....web.showing import show
@@ -59,7 +60,8 @@ def sign_in() -> ResponseReturnValue:
                 account.password_hash = passwords.hash_of(form.password.data)
             return _let_in(account, now, own_path(request.args.get("next"), first_page(account)))
         session().rollback()
-        log.warning("A wrong password for %s from %s.", f"account {number}" if number else "no account", visitor())
+        whose, its = f"account {number}" if number else "no account", about(account=number or None, address=visitor())
+        log.warning("A wrong password for %s from %s.", whose, visitor(), extra=its)
         form.password.errors = [
             t("Email and password don't match. Try again. If you have just signed up, open your link first.")
         ]
@@ -108,7 +110,8 @@ def sign_out() -> ResponseReturnValue:
     begin_writing(session())
     leave()
     if number:
-        log.info("Account %d signed out from %s.", number, visitor())
+        its = about(account=number, address=visitor())
+        log.info("Account %d signed out from %s.", number, visitor(), extra=its)
     logout_user()
     flash(t("You are signed out."))
     return redirect(url_for("ascriptica.catalogue"))
