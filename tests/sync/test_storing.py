@@ -28,7 +28,9 @@ def test_an_ended_enrollment_is_logged_though_the_place_is_still_wanted(office, 
     office.settle()
     assert canvas.roster("art") == {"kim@example.org": "active", "lou@example.org": "deleted"}
     there = canvas.ids["course.art"]
-    assert ended(office) == [("Kim Lee", f"Canvas course {there}. Deleted, because it belonged to another Canvas user.")]
+    assert ended(office) == [
+        ("Kim Lee", f"Canvas course {there}. Deleted, because it belonged to another Canvas user.")
+    ]
 
 
 def test_an_end_is_logged_though_its_seat_waits_for_an_answer(office, canvas):
@@ -44,7 +46,9 @@ def test_an_end_is_logged_though_its_seat_waits_for_an_answer(office, canvas):
     office.settle()
     assert [cause for _, cause, _ in office.causes()] == ["same_user", None]
     there = canvas.ids["course.art"]
-    assert ended(office) == [("Kim One", f"Canvas course {there}. Deleted, because it belonged to another Canvas user.")]
+    assert ended(office) == [
+        ("Kim One", f"Canvas course {there}. Deleted, because it belonged to another Canvas user.")
+    ]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
