@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from ..ledger import seat_states
 from ..shared import clock, pauses, process_log
 from ..tables.canvas import load_settings
-from ..tables.upgrade import UnknownDatabase, upgrade_tables
+from ..tables.upgrade import MixedTables, UnknownDatabase, upgrade_tables
 from . import fetching, rechecking, self_check
 from .importing import import_file
 
@@ -28,7 +28,7 @@ class _Group(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except UnknownDatabase as error:
+        except (UnknownDatabase, MixedTables) as error:
             raise click.ClickException(str(error)) from None
         except (OperationalError, ProgrammingError) as error:
             reason = str(error.orig).strip().partition("\n")[0]
