@@ -41,3 +41,27 @@ def test_worker_upgrade_and_health_commands_are_in_the_deploy_files():
     assert len(UNITS) == 2
     assert {tuple(one)[-1] for one in commands()} >= {"worker", "upgrade", "worker-health"}
     assert sum("gunicorn" in one[0] for one in commands()) == 2
+
+
+def test_ascriptica_run_runs_a_command_as_the_units_run_theirs(tmp_path):
+    (tmp_path / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "systemd-run").chmod(0o700)
+    asked = [str(DEPLOY / "ascriptica-run"), "sh", "-c", 'echo "$DATABASE_URL"']
+    run = subprocess.run(asked, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True)
+    options, command = run.stdout.split("/usr/bin/env\n")
+    assert command == 'sh\n-c\necho "$DATABASE_URL"\n'
+    properties = set(re.findall("^--property=(.+)$", options, re.M))
+    for unit in UNITS:
+        its = set(unit.read_text().splitlines())
+        assert properties <= its
+        named = ("DynamicUser", "User", "State", "WorkingDirectory", "EnvironmentFile", "UMask")
+        assert {line for line in its if line.startswith(named)} == properties
+        assert re.search("--setenv=PATH=([^:]+):", options)[1] in unit.read_text()
+    site = re.search('FLASK_APP="(.+)"', IMAGE)[1]
+    assert f"--setenv=FLASK_APP={site}\n" in options
+
+
+def test_the_units_that_the_page_stops_and_starts_are_there():
+    page = (REPOSITORY / "docs" / "operator.md").read_text()
+    named = {name for names in re.findall("systemctl (?:start|stop) ([a-z -]+)", page) for name in names.split()}
+    assert named == {unit.stem for unit in UNITS}
