@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import alembic.command
+import pytest
 from sqlalchemy import inspect, select, text
 
 from ascriptica_plugin.office import answers
