@@ -1,13 +1,17 @@
 """Every command in the files of docs/deploy exists, and takes the options that it is given there."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from werkzeug.serving import make_server
 
+from .office_at_work import make_app
 from .processes import REPOSITORY
 
 DEPLOY = REPOSITORY / "docs" / "deploy"
@@ -65,3 +69,46 @@ def test_the_units_that_the_page_stops_and_starts_are_there():
     page = (REPOSITORY / "docs" / "operator.md").read_text()
     named = {name for names in re.findall("systemctl (?:start|stop) ([a-z -]+)", page) for name in names.split()}
     assert named == {unit.stem for unit in UNITS}
+
+
+def in_image(what: str) -> list[str]:
+    """The arguments of an instruction of the image, in which it is the last but for its options."""
+    return json.loads(re.search(rf"^{what}.*?(\[.+\])$", IMAGE, re.MULTILINE)[1])
+
+
+def test_the_image_does_not_start_without_a_database_that_is_kept():
+    run = [*in_image("ENTRYPOINT"), "echo", "started, with", "$HOME and 'this'"]
+    kept = subprocess.run(run, env={"PATH": "/usr/bin:/bin", "DATABASE_URL": "x"}, capture_output=True, text=True)
+    assert (kept.returncode, kept.stdout) == (0, "started, with $HOME and 'this'\n")
+    lost = subprocess.run(run, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    assert lost.returncode != 0
+    assert lost.stdout == ""
+    assert "DATABASE_URL" in lost.stderr
+
+
+@pytest.mark.parametrize("prefix", [None, "/registration"])
+def test_the_image_s_health_is_asked_below_the_prefix(sqlite_url, prefix):
+    app = make_app(sqlite_url, **({"ASCRIPTICA_URL_PREFIX": prefix} if prefix else {}))
+    server = make_server("127.0.0.1", 0, app)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        program, option, code = in_image("HEALTHCHECK")
+        assert program == "python"
+        environment = {"ASCRIPTICA_URL_PREFIX": prefix} if prefix else {}
+        run = [sys.executable, option, code.replace(":8000", f":{server.port}")]
+        asked = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=60)
+        assert asked.returncode == 0, asked.stderr
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_containers_have_as_long_to_end_as_the_units():
+    seconds = {}
+    for unit in UNITS:
+        seconds[unit.stem] = int(re.search(r"^TimeoutStopSec=(\d+)$", unit.read_text(), re.MULTILINE)[1])
+    runs = [line for line in IMAGE.splitlines() if "podman run" in line and "--rm" not in line]
+    assert len(runs) == 2
+    for line in runs:
+        unit = "ascriptica-worker" if "ascriptica worker" in line else "ascriptica-web"
+        assert f"--stop-timeout {seconds[unit]} " in line
