@@ -285,10 +285,9 @@ def test_a_host_of_its_own_is_not_asked_for_what_the_stand_alone_site_needs(sqli
 
 
 def test_a_database_whose_clock_differs_is_reported(app, private, monkeypatch):
-    now = clock.utc_now()
-    monkeypatch.setattr(clock, "utc_now", lambda: now + timedelta(seconds=90))
+    monkeypatch.setattr(clock, "utc_now", lambda: datetime.now(UTC) + timedelta(seconds=90))
     found = wrong(app)
-    assert ("90 s apart" in found.get("Clocks", "")) == (
+    assert ("the database's are 90 s apart" in found.get("Clocks", "")) == (
         app.extensions["sqlalchemy"].engine.dialect.name == "postgresql"
     )
 
@@ -297,7 +296,8 @@ def test_a_database_whose_clock_differs_is_reported(app, private, monkeypatch):
 def test_a_canvas_whose_clock_differs_is_reported(office, canvas, private, token):
     canvas.options(clock_offset_seconds=-90, token=token)
     found = wrong(office.app)
-    assert "Canvas's are 90 s apart" in found["Clocks"] or "Canvas's are 91 s apart" in found["Clocks"]
+    # Its answers have whole seconds, and took a moment.
+    assert re.search(r"Canvas's are 9[0-3] s apart", found["Clocks"])
     assert ("Canvas" in found) == (token == "revoked")
     canvas.options(clock_offset_seconds=0, token="active")
     assert wrong(office.app) == {}
