@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from ..ledger import seat_states
 from ..shared import clock, pauses, process_log
 from ..tables.canvas import load_settings
-from ..tables.upgrade import UnknownDatabase, upgrade_tables
+from ..tables.upgrade import MixedTables, UnknownDatabase, upgrade_tables
 from . import fetching, rechecking, self_check
 from .importing import import_file
 
@@ -28,7 +28,7 @@ class _Group(AppGroup):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except UnknownDatabase as error:
+        except (UnknownDatabase, MixedTables) as error:
             raise click.ClickException(str(error)) from None
         except (OperationalError, ProgrammingError) as error:
             reason = str(error.orig).strip().partition("\n")[0]
@@ -147,12 +147,16 @@ def fetch_results(context: click.Context, code: str | None) -> None:
 def check(context: click.Context, deploy: bool) -> None:
     """Check configuration, database, Redis, Canvas and host, and print a line for each. Changes nothing.
 
-    Exit code 0: nothing is wrong; 1: something is.
+    Exit code 0: nothing is wrong, though there may be notes; 1: something is.
     """
     found = list(self_check.run(current_app, deploy))
-    for name, wrong in found:
-        click.echo(f"{name + ':':<13}{wrong or 'OK'}")
-    context.exit(1 if any(wrong for _, wrong in found) else 0)
+    width = max(len(name) for name, _ in found) + 2
+    is_wrong = False
+    for name, said in found:
+        is_note = isinstance(said, self_check.Note)
+        is_wrong = is_wrong or (said is not None and not is_note)
+        click.echo(f"{name + ':':<{width}}{'Note: ' if is_note else ''}{said or 'OK'}")
+    context.exit(1 if is_wrong else 0)
 
 
 @click.command("worker-health")

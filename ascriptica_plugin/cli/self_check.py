@@ -1,6 +1,6 @@
 """`flask ascriptica check`: checks configuration, database, Redis, Canvas and host.
 
-Each check returns None, or a sentence that says what is wrong and what to do.
+Each check returns None, a `Note`, or a sentence that says what is wrong and what to do.
 """
 
 import difflib
@@ -8,6 +8,7 @@ import os
 import smtplib
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
+from ..canvas.client import CanvasClient
 from ..canvas.errors import CanvasError
 from ..ledger import seat_states
 from ..ledger.causes import CAUSES
 from ..shared import clock, config, pauses
 from ..sync import checking, page_calls
-from ..tables.canvas import load_settings
+from ..tables.canvas import Connection, load_settings
 from ..tables.mails import Mail
 from ..tables.upgrade import UnknownDatabase, is_up_to_date, refuse_unknown, sqlite_file
 from . import host_migrations
@@ -35,11 +37,16 @@ SHORTEST_KEY = 32
 OF_COMMANDS = {"ASCRIPTICA_PASSWORD"}
 """Settings that only `create-user` reads from the environment."""
 
+
+class Note(str):
+    """What an operator should know, though it may be right: what is not set up, so that it was not checked."""
+
+
 Check = Callable[[Flask], str | None]
 
 
 def run(app: Flask, deploy: bool = False) -> Iterator[tuple[str, str | None]]:
-    """Yield the name of each check and what is wrong. `deploy` adds the checks that matter only in production.
+    """Yield the name of each check and what it returned. `deploy` adds the checks that matter only in production.
 
     Needs an application context. If the database can't be read, the checks that need it are skipped.
     """
@@ -48,7 +55,8 @@ def run(app: Flask, deploy: bool = False) -> Iterator[tuple[str, str | None]]:
     if migrations := host_migrations.config_of(app):
         yield "Migrations", host_migrations.check(migrations)
     for name, check in BESIDE.items():
-        yield name, check(app)
+        if not (deploy and name in DEPLOY):
+            yield name, check(app)
     for name, check in {} if wrong else OF_DATABASE.items():
         yield name, check(app)
     for name, check in DEPLOY.items() if deploy else ():
@@ -105,18 +113,38 @@ def _is_open(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o077)
 
 
+def address(app: Flask) -> str | None:
+    """Check that links in mails lead here, and that an https address goes with a proxy."""
+    known = app.config["ASCRIPTICA_ADDRESS"]
+    if app.extensions["ascriptica"].mailer is not None and not known:
+        return "Set ASCRIPTICA_ADDRESS to this site's address: mails are sent, and without it they have no links."
+    if known.startswith("https:") and _is_ours(app) and not int(app.config["ASCRIPTICA_PROXIES"]):
+        return (
+            "ASCRIPTICA_ADDRESS begins with https, so a proxy is in front of this site, but ASCRIPTICA_PROXIES is 0: "
+            "everybody counts as one visitor. Set it to the number of proxies."
+        )
+    return None
+
+
+def _is_ours(app: Flask) -> bool:
+    """Whether this is the stand-alone site."""
+    return app.extensions["ascriptica"].sign_ins is not None
+
+
 def redis(app: Flask) -> str | None:
     """Check that Redis answers."""
+    if not app.extensions["ascriptica"].bell.url:
+        return Note("not set up. The worker looks every few seconds instead.")
     if app.extensions["ascriptica"].bell.answers():
         return None
     return "It does not answer. Start it, or correct REDIS_URL. Until then the worker only looks every few seconds."
 
 
 def worker(app: Flask) -> str | None:
-    """Check that a worker was seen recently, or that nothing waits for one."""
-    bell, found = app.extensions["ascriptica"].bell, _status(app)
-    seen, is_late = found["worker_seen_seconds"], found["waits_for"] == "worker"
-    if is_late or (bell.url and (seen is None or seen > pauses.ALIVE.total_seconds())):
+    """Check that a worker was seen recently, and that nothing waits for one."""
+    found = _status(app)
+    seen = found["worker_seen_seconds"]
+    if found["waits_for"] == "worker" or seen is None or seen > pauses.ALIVE.total_seconds():
         return (
             "No worker has been seen. Start one: flask ascriptica worker. If one is running, its process log says what "
             "stops it."
@@ -130,15 +158,21 @@ def canvas(app: Flask) -> str | None:
     connection, waits = settings.connection, _status(app)["waits_for"]
     if settings.draft_problem and settings.display_canvas:
         return f"What was saved in Course Settings could not be confirmed: {settings.draft_problem}"
-    if not settings.display_canvas or connection is None:
-        return None
+    if connection is None:
+        is_new = settings.draft_check_at is not None
+        return Note("saved in Course Settings, and not checked yet." if is_new else "not set up.")
+    if not settings.display_canvas:
+        return Note("switched off in Course Settings.")
     if waits in CAUSES:
         return f"{CAUSES[waits].title}. {CAUSES[waits].remedy(detail=connection.hold_detail)}"
     until = time.monotonic() + pauses.PAGE_SECONDS
     root_id, scoped = connection.canvas_root_id, connection.key_kind == "developer_key"
     try:
         with page_calls.asking(_session(app)(), app.extensions["ascriptica"].canvases, connection, until) as client:
-            found = checking.ask(client, root_id, scoped)
+            try:
+                found = checking.ask(client, root_id, scoped)
+            finally:
+                _keep_time(app, connection, client)
     except CanvasError as error:
         return f"It can't be asked from here: {error.said}"
     if found.findings is None:
@@ -148,13 +182,30 @@ def canvas(app: Flask) -> str | None:
     return None
 
 
+def _keep_time(app: Flask, connection: Connection, asked: CanvasClient) -> None:
+    """For `clocks`, which asks nobody."""
+    kept = app.extensions["ascriptica"].canvases.client(connection)
+    if kept is not None:
+        kept.take_time_of(asked)
+
+
 def clocks(app: Flask) -> str | None:
-    """Check that this machine's clock and the database's show the same time; workers use the database's."""
+    """Check that this machine's clock, the database's, which workers use, and Canvas's show the same time. Canvas's is
+    that of its last answer to this process; if it was not asked, it is left out."""
     now = clock.database_clock(_session(app)())()
+    if wrong := _apart("the database's", now, "both"):
+        return wrong
+    connection = load_settings(_session(app)()).connection
+    client = app.extensions["ascriptica"].canvases.client(connection) if connection is not None else None
+    in_canvas = client.time() if client is not None else None
+    return _apart("Canvas's", in_canvas, "this machine's") if in_canvas is not None else None
+
+
+def _apart(whose: str, now: datetime, which: str) -> str | None:
     apart = abs((clock.utc_now() - now).total_seconds())
     if apart <= pauses.CLOCKS_APART.total_seconds():
         return None
-    return f"This machine's clock and the database's are {apart:.0f} s apart. Synchronize both, by NTP."
+    return f"This machine's clock and {whose} are {apart:.0f} s apart. Synchronize {which}, by NTP."
 
 
 def mail(app: Flask) -> str | None:
@@ -167,7 +218,7 @@ def mail(app: Flask) -> str | None:
         return f"The mail server can't be used ({type(error).__name__}). Check SMTP_URL, and that it runs."
     oldest = _session(app).scalar(select(func.min(Mail.made_at)))
     if oldest is None or clock.utc_now() - oldest < pauses.MAILS_WAIT:
-        return None
+        return None if mailer is not None else Note("not set up. Nobody is mailed.")
     if mailer is None:
         return "Mails are waiting, but SMTP_URL is not set. Set it, or ignore them: none older than a day is sent."
     return (
@@ -176,8 +227,8 @@ def mail(app: Flask) -> str | None:
     )
 
 
-BESIDE: dict[str, Check] = {"Configuration": configuration, "Files": files, "Redis": redis}
-OF_DATABASE: dict[str, Check] = {"Clocks": clocks, "Worker": worker, "Canvas": canvas, "Mail": mail}
+BESIDE: dict[str, Check] = {"Configuration": configuration, "Address": address, "Files": files, "Redis": redis}
+OF_DATABASE: dict[str, Check] = {"Worker": worker, "Canvas": canvas, "Clocks": clocks, "Mail": mail}
 
 
 def _session(app: Flask) -> scoped_session[Session]:
@@ -192,15 +243,20 @@ def _status(app: Flask) -> dict[str, Any]:
 # -- only in production. The settings of the stand-alone site are checked only there ----------------------------------
 
 
-def _is_ours(app: Flask) -> bool:
-    return "ASCRIPTICA_ADDRESS" in app.config
-
-
-def address(app: Flask) -> str | None:
+def https_address(app: Flask) -> str | None:
     """Check that the stand-alone site knows its own address, and that it is an https one."""
-    if not _is_ours(app) or app.config["ASCRIPTICA_ADDRESS"].startswith("https://"):
-        return None
-    return "Set ASCRIPTICA_ADDRESS to the https:// address of this site. Without it the site answers to any host name."
+    known = app.config["ASCRIPTICA_ADDRESS"]
+    if _is_ours(app) and not known:
+        return (
+            "Set ASCRIPTICA_ADDRESS to the https:// address of this site. Without it the site answers to any host name."
+        )
+    if known.startswith("http:"):
+        return (
+            f"ASCRIPTICA_ADDRESS is {known}: passwords and cookies can be read on their way. Have a proxy speak https, "
+            "and set the https:// address."
+        )
+    # What `address` says about proxies has a line of its own here.
+    return None if known.startswith("https:") else address(app)
 
 
 def proxies(app: Flask) -> str | None:
@@ -233,11 +289,23 @@ def second_step(app: Flask) -> str | None:
     return "Set ASCRIPTICA_ADMIN_SECOND_STEP=1, so that a password alone does not open the office."
 
 
-def backups(app: Flask) -> str | None:
-    """Check that the newest file in the folder of backups is from the last day, if we know the folder."""
-    if not (folder := app.config.get("ASCRIPTICA_BACKUPS")):
+def private_canvas(app: Flask) -> str | None:
+    """Say where administrators can have this machine connect to. It is no fault: a Canvas may be inside."""
+    if not app.extensions["ascriptica"].canvases.allow_private:
         return None
-    newest = max((one.stat().st_mtime for one in Path(folder).glob("*") if one.is_file()), default=None)
+    return Note(
+        "ASCRIPTICA_ALLOW_PRIVATE_CANVAS is on, so administrators can have this machine connect to any address inside "
+        "your network. Leave it out, unless your Canvas is inside."
+    )
+
+
+def backups(app: Flask) -> str | None:
+    """Check that the newest file in the folder of backups is from the last day, if we know the folder. A file with
+    nothing in it is no backup."""
+    if not (folder := app.config.get("ASCRIPTICA_BACKUPS")):
+        return Note("not checked. Set ASCRIPTICA_BACKUPS to the folder that they are put into.")
+    found = [one.stat() for one in Path(folder).glob("*") if one.is_file()]
+    newest = max((one.st_mtime for one in found if one.st_size), default=None)
     if newest is None:
         return f"There is no backup in {folder}. See docs/operator.md, Back up and restore."
     hours = (clock.utc_now().timestamp() - newest) / 3600
@@ -252,11 +320,12 @@ def debug(app: Flask) -> str | None:
 
 
 DEPLOY: dict[str, Check] = {
-    "Address": address,
+    "Address": https_address,
     "Proxies": proxies,
     "Secret key": secret_key,
     "Token keys": token_keys,
     "Second step": second_step,
+    "Private Canvas": private_canvas,
     "Backups": backups,
     "Debugging": debug,
 }

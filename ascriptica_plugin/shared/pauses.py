@@ -314,7 +314,7 @@ MAILS_WAIT = timedelta(minutes=10)
 """How long mails may wait before `flask ascriptica check` reports it."""
 
 CLOCKS_APART = timedelta(seconds=5)
-"""How far this machine's clock may be from the database's before `flask ascriptica check` reports it."""
+"""How far this machine's clock may be from the database's or Canvas's before `flask ascriptica check` reports it."""
 
 # -- upgrading the tables beside processes at work --------------------------------------------------------------------
 

@@ -63,16 +63,6 @@ def init_app(app: Flask) -> None:
     errors.show_pages(app)
 
 
-def forgotten_proxy(app: Flask) -> str | None:
-    """A sentence for the operator where the settings seem to leave out a proxy; None where they may be right."""
-    if app.config["ASCRIPTICA_ADDRESS"].startswith("https:") and not int(app.config["ASCRIPTICA_PROXIES"]):
-        return (
-            "ASCRIPTICA_ADDRESS begins with https, so a proxy is in front of this site, but ASCRIPTICA_PROXIES is 0: "
-            "everybody counts as one visitor. Set it to the number of proxies."
-        )
-    return None
-
-
 def _warning_of_proxies() -> Callable[[], None]:
     """A request hook that warns once in each process; further warnings would say nothing new."""
     first = threading.Lock()

@@ -26,6 +26,21 @@ class UnknownDatabase(RuntimeError):
     """The database is of a kind that we don't support."""
 
 
+class MixedTables(RuntimeError):
+    """Some tables are of a newer version than the database says."""
+
+
+ANOTHER_VERSION = {"42701", "42703", "42704", "42710", "42P01", "42P07"}
+"""PostgreSQL's codes for what is there already (a column, table, index or constraint), or not there."""
+
+
+def _is_of_another_version(error: DBAPIError) -> bool:
+    reason = error.orig
+    code = getattr(reason, "sqlstate", None) or getattr(reason, "pgcode", None)
+    said = ("duplicate column", "already exists", "no such")
+    return code in ANOTHER_VERSION or (code is None and any(words in str(reason) for words in said))
+
+
 def refuse_unknown(engine: Engine) -> None:
     """Raise UnknownDatabase, with a sentence, unless the database is of a kind that we support."""
     if (name := engine.dialect.name) not in KNOWN:
@@ -64,7 +79,7 @@ def upgrade_tables(app: Flask) -> None:
     """Create the tables, or upgrade them to this version.
 
     On SQLite, turn on WAL if the database is ours alone, so that a write doesn't block readers. Raises UnknownDatabase
-    before anything is made.
+    before anything is made, and MixedTables, with a sentence, where a backup was restored over newer tables.
     """
     import alembic.command
 
@@ -78,7 +93,16 @@ def upgrade_tables(app: Flask) -> None:
                 connection.execute(text("PRAGMA journal_mode=WAL"))
                 connection.commit()
             config.attributes["connection"] = connection
-            _while_others_work(connection, lambda: alembic.command.upgrade(config, "head"))
+            try:
+                _while_others_work(connection, lambda: alembic.command.upgrade(config, "head"))
+            except DBAPIError as error:
+                if not _is_of_another_version(error):
+                    raise
+                reason = str(error.orig).strip().partition("\n")[0]
+                raise MixedTables(
+                    f"The tables are a mixture of two versions: {reason}. If a backup was restored over newer tables, "
+                    "restore it again, into a database without them: docs/operator.md, Back up and restore."
+                ) from error
             connection.commit()
 
 

@@ -80,6 +80,8 @@ def _serve(create_app: Callable[[], Flask], host_file: Path, children: Children)
             is_empty = is_empty and not session.scalar(select(Participant).limit(1))
             port = instance.practice_port(session, is_empty, listener.getsockname()[1])
             session.commit()
+        except upgrade.MixedTables as error:
+            raise CantStart(str(error)) from None
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             raise CantStart(f"The database can't be used: {reason}") from None

@@ -73,7 +73,7 @@ def database_restored(stage: Stage, rng: random.Random, seconds: float) -> None:
     is gone here and not in Canvas, so whatever differs then is as if a hand had done it."""
     before = _live(stage)
     with stage.office.closed():
-        bring_back, then = back_up(stage.database_url, stage.folder / "backup"), stage.office.remember()
+        bring_back, then = back_up(stage.database_url, stage.folder), stage.office.remember()
     time.sleep(3 * seconds)
     with stage.weather:
         with stage.office.closed():
