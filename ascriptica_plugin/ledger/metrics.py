@@ -5,7 +5,8 @@ database.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, select
@@ -64,9 +65,20 @@ class Tally:
         return counts
 
 
-def store(session: Session, tally: Tally) -> None:
-    """Add the counts to the database, and forget them in memory. Does not commit."""
-    _write(session, tally.take(), adds=True)
+@contextmanager
+def storing(session: Session, tally: Tally) -> Iterator[None]:
+    """Move the counts from memory to the database; the caller commits inside.
+
+    They go back to memory if that fails. If only the answer to a commit is lost, they are counted twice.
+    """
+    counts = tally.take()
+    try:
+        _write(session, counts, adds=True)
+        yield
+    except BaseException:
+        for (name, *labels), more in counts.items():
+            tally.count(name, more, *labels)
+        raise
 
 
 def put(session: Session, gauges: Mapping[Named, float]) -> None:

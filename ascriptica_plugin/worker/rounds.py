@@ -55,8 +55,10 @@ def work(app: Flask) -> None:
         thread.join(max(0, until - time.monotonic()))
     with suppress(SQLAlchemyError), app.app_context():
         session = app.extensions["sqlalchemy"].session
-        metrics.hear_no_more(session)
-        session.commit()
+        isolation.begin_ours(session)
+        with metrics.storing(session, plugin.canvases.tally):
+            metrics.hear_no_more(session)
+            session.commit()
 
 
 def _wait_for(ends: set[signal.Signals], tally: metrics.Tally) -> None:
@@ -107,11 +109,11 @@ def sweep(app: Flask) -> float:
 def count(app: Flask) -> float:
     """Store what this process has counted, and when it last looked for work."""
     session, tally = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases.tally
-    metrics.store(session, tally)
-    metrics.put(session, {(metrics.IN_FLIGHT,): tally.in_flight})
-    if tally.looked_at is not None:
-        metrics.put(session, {(metrics.WORKER_SEEN,): tally.looked_at.timestamp()})
-    session.commit()
+    with metrics.storing(session, tally):
+        metrics.put(session, {(metrics.IN_FLIGHT,): tally.in_flight})
+        if tally.looked_at is not None:
+            metrics.put(session, {(metrics.WORKER_SEEN,): tally.looked_at.timestamp()})
+        session.commit()
     return pauses.COUNT_SECONDS
 
 

@@ -1,14 +1,20 @@
 """/metrics, as Prometheus reads it."""
 
+import time
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from ascriptica_plugin.ledger import metrics
 from ascriptica_plugin.shared import clock
+from ascriptica_plugin.sync import page_calls
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.worker import rounds
 
+from ..databases import a_table_gone
 from ..developer_keys import connect_with_key, later
 from ..office_at_work import Office
 from ..pages import new_course, save, typed
@@ -25,11 +31,15 @@ def scraped(office):
 def samples_of(office: Office) -> list[Sample]:
     """What /metrics says, once a worker has stored what it counted."""
     office.app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
-    metrics.store(office.session, office.canvases.tally)
-    office.session.commit()
+    store(office, office.canvases.tally)
     answer = office.app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 200
     return [one for family in text_string_to_metric_families(answer.text) for one in family.samples]
+
+
+def store(office: Office, tally: metrics.Tally) -> None:
+    with metrics.storing(office.session, tally):
+        office.session.commit()
 
 
 def test_metrics_are_not_found_without_a_configured_token(client):
@@ -106,9 +116,39 @@ def test_every_process_adds_to_the_same_counters(office, scraped):
     for _ in range(2):
         tally = metrics.Tally()
         tally.count(metrics.MAILS, 3)
-        metrics.store(office.session, tally)
-    office.session.commit()
+        store(office, tally)
     assert scraped()["ascriptica_mails_sent_total",] == 6
+
+
+def test_counts_that_could_not_be_stored_are_stored_the_next_time(office, scraped, monkeypatch):
+    office.canvases.tally.count(metrics.MAILS, 3)
+    with a_table_gone(office.app, "ascriptica_measure"):
+        with pytest.raises(DBAPIError):
+            rounds.count(office.app)
+        office.session.rollback()
+    with monkeypatch.context() as failing:
+        failing.setattr(Session, "commit", fail)
+        with pytest.raises(RuntimeError):
+            rounds.count(office.app)
+        office.session.rollback()
+    office.canvases.tally.count(metrics.MAILS, 1)
+    assert scraped()["ascriptica_mails_sent_total",] == 4
+
+
+def fail(*_) -> None:
+    raise RuntimeError("not now")
+
+
+def test_a_page_s_calls_that_could_not_be_stored_are_stored_the_next_time(office, scraped):
+    call = "ascriptica_canvas_calls_total", "GET users/self", "ok"
+    before, connection = scraped()[call], load_settings(office.session).connection
+    office.session.commit()
+    with a_table_gone(office.app, "ascriptica_measure"):
+        with pytest.raises(DBAPIError):
+            with page_calls.asking(office.session, office.canvases, connection, time.monotonic() + 9) as client:
+                client.myself()
+        office.session.rollback()
+    assert scraped()[call] == before + 1
 
 
 def calls_stored(office) -> float:
@@ -119,7 +159,7 @@ def calls_stored(office) -> float:
 
 def test_calls_to_canvas_by_pages_are_counted_too(office, admin, canvas):
     office.course("ART", "art")
-    metrics.store(office.session, office.canvases.tally)
+    store(office, office.canvases.tally)
     before, _ = calls_stored(office), canvas.calls()
     form = new_course(canvas_course=str(canvas.ids["course.art"]), sections="1")
     assert "Late group" in admin.post("/tools/courses/ART/edit", data=form).text

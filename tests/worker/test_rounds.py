@@ -1,8 +1,11 @@
 """What the worker does again and again."""
 
+import signal
 from datetime import UTC, datetime, timedelta
 
-from ascriptica_plugin.ledger import activity
+import pytest
+
+from ascriptica_plugin.ledger import activity, metrics
 from ascriptica_plugin.shared import process_log
 from ascriptica_plugin.tables.office import LogEntry
 from ascriptica_plugin.worker import rounds
@@ -40,3 +43,25 @@ def test_the_worker_deletes_expired_data_at_once_and_then_every_hour(app, sessio
     rounds._again_and_again(app, rounds.forget, process_log.Trouble("The database", ""))
     stopping.clear()
     assert rests == [(3600, 0)] * 3
+
+
+@pytest.fixture
+def end_at_once(app):
+    """Run a worker without rounds, which is asked to end before it has begun."""
+
+    def work() -> None:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            rounds.work(app)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    app.extensions["ascriptica"].rounds = []
+    return work
+
+
+def test_a_worker_that_ends_stores_what_it_has_counted(app, session, end_at_once):
+    app.extensions["ascriptica"].canvases.tally.count(metrics.MAILS, 3)
+    end_at_once()
+    assert metrics.load(session)[metrics.MAILS,] == 3
