@@ -56,7 +56,10 @@ class _Everything(Collector):
         yield _gauges("connection_hold", "1 while all calls wait for this cause.", "cause", holds)
         yield _gauges("seats", "Seats by state; the states add up to all seats.", "state", status["seats"].items())
         yield _gauges("seats_waiting", "Seats that are not settled, by cause.", "cause", self._waiting(settings))
-        yield from _counted(counted.load(self.session))
+        values = counted.load(self.session)
+        under_way = counted.calls_in_flight(values, now)
+        yield _gauge("canvas_calls_in_flight", "The calls of workers under way.", under_way)
+        yield from _counted(values)
 
     def _waiting(self, settings: Settings) -> Iterable[tuple[str, float]]:
         waits = (Seat.connection_id == settings.connection_id, due.waits(), Seat.cause.is_not(None))
@@ -93,7 +96,6 @@ def _counted(values: dict[counted.Named, float]) -> Iterator[Metric]:
         buckets=_buckets(values),
         sum_value=values.get((counted.CALL_SECONDS,), 0),
     )
-    yield _gauge(counted.IN_FLIGHT, "The worker's calls under way.", values.get((counted.IN_FLIGHT,)))
     for name, words in ((counted.MAILS, "Mails sent."), (counted.REFRESHES, "Access tokens that were refreshed.")):
         yield CounterMetricFamily(f"ascriptica_{name}", words, value=values.get((name,), 0))
 

@@ -57,7 +57,7 @@ def work(app: Flask) -> None:
         session = app.extensions["sqlalchemy"].session
         isolation.begin_ours(session)
         with metrics.storing(session, plugin.canvases.tally):
-            metrics.hear_no_more(session)
+            metrics.forget_worker(session, plugin.canvases.tally)
             session.commit()
 
 
@@ -107,12 +107,10 @@ def sweep(app: Flask) -> float:
 
 
 def count(app: Flask) -> float:
-    """Store what this process has counted, and when it last looked for work."""
+    """Store what this process has counted, when it last looked for work, and how many of its calls are under way."""
     session, tally = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases.tally
     with metrics.storing(session, tally):
-        metrics.put(session, {(metrics.IN_FLIGHT,): tally.in_flight})
-        if tally.looked_at is not None:
-            metrics.put(session, {(metrics.WORKER_SEEN,): tally.looked_at.timestamp()})
+        metrics.store_worker(session, tally)
         session.commit()
     return pauses.COUNT_SECONDS
 
@@ -152,8 +150,8 @@ def erase(app: Flask) -> float:
 
 
 def forget(app: Flask) -> float:
-    """Delete old entries of the activity log, old imports, allowances, previews and mails that nobody sends, and
-    leftovers of erased people."""
+    """Delete old entries of the activity log, old imports, allowances, previews, mails that nobody sends, workers that
+    were killed, and leftovers of erased people."""
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     begin_writing(session)
     forget_old(session, now, app.extensions["ascriptica"].log_kept)
@@ -162,6 +160,7 @@ def forget(app: Flask) -> float:
     previews.forget_old(session, now)
     if app.extensions["ascriptica"].mailer is None:
         mail.forget_unsent(session, now)
+    metrics.forget_lost_workers(session, now)
     session.commit()
     erasing.forget_leftovers(session, now)
     return pauses.FORGET_SECONDS

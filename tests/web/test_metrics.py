@@ -1,6 +1,7 @@
 """/metrics, as Prometheus reads it."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -112,6 +113,36 @@ def test_metrics_show_the_calls_under_way_and_when_the_worker_looked_for_work(of
     assert (found["ascriptica_canvas_calls_in_flight",], found["ascriptica_worker_seen_seconds",] >= 0) == (2, True)
 
 
+def counted_by(office: Office, tally: metrics.Tally) -> None:
+    """What a worker with this tally does every five seconds."""
+    office.canvases.tally = tally
+    rounds.count(office.app)
+
+
+def test_the_calls_under_way_of_a_worker_are_counted_beside_one_that_stands_by(office, scraped):
+    drains, stands_by = metrics.Tally(), metrics.Tally()
+    drains.in_flight = 3
+    for tally in (drains, stands_by, drains, stands_by):
+        tally.looked_at = clock.utc_now()
+        counted_by(office, tally)
+        assert scraped()["ascriptica_canvas_calls_in_flight",] == 3
+    drains.in_flight = 0
+    counted_by(office, drains)
+    assert scraped()["ascriptica_canvas_calls_in_flight",] == 0
+
+
+def test_the_calls_of_a_worker_that_was_killed_count_for_a_minute(office, scraped):
+    killed, lives = metrics.Tally(), metrics.Tally()
+    killed.in_flight, killed.looked_at = 5, clock.utc_now() - timedelta(seconds=50)
+    lives.in_flight, lives.looked_at = 2, clock.utc_now()
+    for tally in (killed, lives):
+        counted_by(office, tally)
+    assert scraped()["ascriptica_canvas_calls_in_flight",] == 7
+    killed.looked_at -= timedelta(seconds=11)
+    counted_by(office, killed)
+    assert scraped()["ascriptica_canvas_calls_in_flight",] == 2
+
+
 def test_every_process_adds_to_the_same_counters(office, scraped):
     for _ in range(2):
         tally = metrics.Tally()
@@ -144,9 +175,9 @@ def test_a_page_s_calls_that_could_not_be_stored_are_stored_the_next_time(office
     before, connection = scraped()[call], load_settings(office.session).connection
     office.session.commit()
     with a_table_gone(office.app, "ascriptica_measure"):
-        with pytest.raises(DBAPIError):
-            with page_calls.asking(office.session, office.canvases, connection, time.monotonic() + 9) as client:
-                client.myself()
+        asking = page_calls.asking(office.session, office.canvases, connection, time.monotonic() + 9)
+        with pytest.raises(DBAPIError), asking as client:
+            client.myself()
         office.session.rollback()
     assert scraped()[call] == before + 1
 

@@ -65,3 +65,31 @@ def test_a_worker_that_ends_stores_what_it_has_counted(app, session, end_at_once
     app.extensions["ascriptica"].canvases.tally.count(metrics.MAILS, 3)
     end_at_once()
     assert metrics.load(session)[metrics.MAILS,] == 3
+
+
+def test_a_worker_that_ends_is_forgotten_and_one_that_stands_by_is_not(app, session, end_at_once):
+    canvases, seen_at = app.extensions["ascriptica"].canvases, datetime.now(UTC)
+    for seconds in (1, 0):
+        canvases.tally = metrics.Tally()
+        canvases.tally.looked_at = seen_at - timedelta(seconds=seconds)
+        rounds.count(app)
+    assert metrics.worker_looked_at(session) == seen_at
+    end_at_once()
+    session.commit()
+    assert metrics.worker_looked_at(session) == seen_at - timedelta(seconds=1)
+
+
+def test_workers_that_were_killed_are_forgotten_after_an_hour(app, session):
+    canvases, now = app.extensions["ascriptica"].canvases, datetime.now(UTC)
+    tallies = {}
+    for minutes in (61, 59, 0, -61):
+        tallies[minutes] = canvases.tally = metrics.Tally()
+        canvases.tally.looked_at = now - timedelta(minutes=minutes)
+        rounds.count(app)
+    # As an earlier version has left them.
+    metrics.put(session, {(metrics.IN_FLIGHT,): 4, (metrics.WORKER_SEEN,): 1})
+    canvases.tally.count(metrics.MAILS, 1)
+    rounds.count(app)
+    rounds.forget(app)
+    kept = {(name, tallies[minutes].worker) for name in (metrics.IN_FLIGHT, metrics.WORKER_SEEN) for minutes in (59, 0)}
+    assert metrics.load(session).keys() == kept | {(metrics.MAILS,)}
