@@ -33,14 +33,15 @@ buckets."""
 class Tally:
     """This process's counts since they were last stored; any thread may count.
 
-    `looked_at` is when this process, if it is a worker, last had looked for work and done what it found; `worker` tells
-    it from other workers.
+    `looked_at` is when this process, if it is a worker, last had looked for work and done what it found;
+    `database_away_at` when it last could not do so because the database was away. `worker` tells it from other workers.
     """
 
     def __init__(self) -> None:
         self.worker = secrets.token_hex(8)
         self.in_flight = 0
         self.looked_at: datetime | None = None
+        self.database_away_at: datetime | None = None
         self._counts: dict[Named, float] = {}
         self._lock = threading.Lock()
 

@@ -62,15 +62,19 @@ def work(app: Flask) -> None:
 
 
 def _wait_for(ends: set[signal.Signals], tally: metrics.Tally) -> None:
-    """Wait for one of these signals. Meanwhile, report to systemd that the worker is alive, as long as it is."""
+    """Wait for one of these signals. Meanwhile, report to systemd that the worker is alive, as long as it is.
+
+    A worker that finds the database away again and again is alive; one whose drain hangs is not.
+    """
     asks = systemd.watchdog_seconds()
     if asks is None:
         signal.sigwait(ends)
         return
     started_at = clock.utc_now()
     while signal.sigtimedwait(ends, asks / 2) is None:
-        silent = clock.utc_now() - (tally.looked_at or started_at)
-        if silent < pauses.ALIVE:
+        signs = (at for at in (tally.looked_at, tally.database_away_at) if at is not None)
+        heard_at = max(signs, default=started_at)
+        if clock.utc_now() - heard_at < pauses.ALIVE:
             systemd.notify("WATCHDOG=1")
 
 
@@ -103,7 +107,11 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
 
 def sweep(app: Flask) -> float:
     """Deliver due seats, whether or not the bell rang."""
-    return pauses.PAUSE_SECONDS if jobs.deliver(app) else pauses.STANDBY_SECONDS
+    try:
+        return pauses.PAUSE_SECONDS if jobs.deliver(app) else pauses.STANDBY_SECONDS
+    except (OperationalError, InterfaceError):
+        app.extensions["ascriptica"].canvases.tally.database_away_at = clock.utc_now()
+        raise
 
 
 def count(app: Flask) -> float:
