@@ -30,8 +30,9 @@ def metrics() -> ResponseReturnValue:
     token = current_app.config.get("ASCRIPTICA_METRICS_TOKEN")
     if not token:
         abort(404)
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), token.encode()):
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    is_token = hmac.compare_digest(given.lstrip(" ").encode(), token.encode())
+    if scheme.lower() != "bearer" or not is_token:
         return Response("Send the token of ASCRIPTICA_METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Everything(session()))

@@ -47,12 +47,21 @@ def test_metrics_are_not_found_without_a_configured_token(client):
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
 
 
-@pytest.mark.parametrize("given", [None, "", "Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer é"])
+REFUSED = [None, "", "Bearer", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer é", TOKEN, f" {TOKEN}", f"Bearer{TOKEN}"]
+
+
+@pytest.mark.parametrize("given", REFUSED)
 def test_only_the_token_opens_the_metrics(app, client, given):
     app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
     answer = client.get("/metrics", headers={"Authorization": given} if given is not None else {})
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert "ascriptica_" not in answer.text
+
+
+@pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER  {TOKEN}"])
+def test_the_scheme_may_be_written_in_any_case(app, client, given):
+    app.config["ASCRIPTICA_METRICS_TOKEN"] = TOKEN
+    assert client.get("/metrics", headers={"Authorization": given}).status_code == 200
 
 
 def test_seats_calls_and_the_connection_are_counted(office, canvas, scraped):
