@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ..ledger import due, seat_states
+from ..ledger import due, seat_states, token_end
 from ..ledger import metrics as counted
 from ..shared import clock
 from ..tables.canvas import Settings, load_settings
@@ -54,6 +54,8 @@ class _Everything(Collector):
         yield _gauge("changed_in_canvas", "Seats that somebody changed by hand in Canvas.", status["changed_in_canvas"])
         yield _gauge("connection_up", "1 while Canvas is connected and not on hold.", status["connection"] == "ok")
         yield _gauge("mails_waiting", "Mails that are not sent yet.", self._mails())
+        if settings.connection is not None and (end := token_end.ends_at(settings.connection)):
+            yield _gauge("token_expires_timestamp_seconds", "When the pasted token ends.", end.timestamp())
         yield _gauges("connection_hold", "1 while all calls wait for this cause.", "cause", holds)
         yield _gauges("seats", "Seats by state; the states add up to all seats.", "state", status["seats"].items())
         yield _gauges("seats_waiting", "Seats that are not settled, by cause.", "cause", self._waiting(settings))

@@ -1,7 +1,7 @@
 """/metrics, as Prometheus reads it."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -120,6 +120,20 @@ def test_metrics_show_the_calls_under_way_and_when_the_worker_looked_for_work(of
     rounds.count(office.app)
     found = scraped()
     assert (found["ascriptica_canvas_calls_in_flight",], found["ascriptica_worker_seen_seconds",] >= 0) == (2, True)
+
+
+def test_the_end_of_a_pasted_token_is_shown_where_it_is_known(office, scraped):
+    name, ends_at = ("ascriptica_token_expires_timestamp_seconds",), datetime(2027, 3, 1, 9, tzinfo=UTC)
+    assert name not in scraped()
+    load_settings(office.session).connection.token_expires_at = ends_at
+    office.session.commit()
+    assert scraped()[name] == ends_at.timestamp()
+    load_settings(office.session).connection.key_kind = "developer_key"
+    office.session.commit()
+    assert name not in scraped(), "it renews itself"
+    load_settings(office.session).connection = None
+    office.session.commit()
+    assert name not in scraped()
 
 
 def counted_by(office: Office, tally: metrics.Tally) -> None:
