@@ -113,9 +113,9 @@ def load(session: Session) -> dict[Named, float]:
 
 def store_worker(session: Session, tally: Tally) -> None:
     """Store when this worker last looked for work, and how many of its calls are under way. Does not commit."""
+    put(session, {(IN_FLIGHT, tally.worker): tally.in_flight})
     if tally.looked_at is not None:
-        seen = tally.looked_at.timestamp()
-        put(session, {(IN_FLIGHT, tally.worker): tally.in_flight, (WORKER_SEEN, tally.worker): seen})
+        put(session, {(WORKER_SEEN, tally.worker): tally.looked_at.timestamp()})
 
 
 def forget_worker(session: Session, tally: Tally) -> None:

@@ -4,6 +4,7 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ascriptica_plugin.ledger import activity, metrics
 from ascriptica_plugin.shared import process_log
@@ -93,3 +94,8 @@ def test_workers_that_were_killed_are_forgotten_after_an_hour(app, session):
     rounds.forget(app)
     kept = {(name, tallies[minutes].worker) for name in (metrics.IN_FLIGHT, metrics.WORKER_SEEN) for minutes in (59, 0)}
     assert metrics.load(session).keys() == kept | {(metrics.MAILS,)}
+
+
+def test_a_worker_that_has_found_the_database_away_since_it_began_does_not_say_that_it_is_back(tmp_path):
+    with in_use(make_app(f"sqlite:///{tmp_path}/away/office.sqlite3")) as app, pytest.raises(OperationalError):
+        rounds.count(app)
