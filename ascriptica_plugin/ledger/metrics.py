@@ -4,13 +4,16 @@ A process counts in memory and adds its counts to the database now and then, so 
 database.
 """
 
+import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from ..shared import pauses
 from ..tables.columns import begin_writing, change, upsert_into
 from ..tables.metrics import Measure
 
@@ -20,6 +23,7 @@ Named = tuple[str, ...]
 CALLS, CALL_SECONDS, CALL_TIMES = "canvas_calls", "canvas_call_seconds", "canvas_call_times"
 MAILS, REFRESHES = "mails_sent", "key_refreshes"
 IN_FLIGHT, WORKER_SEEN = "canvas_calls_in_flight", "worker_seen"
+"""Each worker has its own: the label says whose it is. A worker of an earlier version writes them without one."""
 
 BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Limits in seconds. `CALL_TIMES` counts the calls that took at most this long, without those of the smaller
@@ -29,12 +33,15 @@ buckets."""
 class Tally:
     """This process's counts since they were last stored; any thread may count.
 
-    `looked_at` is when this process, if it is a worker, last had looked for work and done what it found.
+    `looked_at` is when this process, if it is a worker, last had looked for work and done what it found;
+    `database_away_at` when it last could not do so because the database was away. `worker` tells it from other workers.
     """
 
     def __init__(self) -> None:
+        self.worker = secrets.token_hex(8)
         self.in_flight = 0
         self.looked_at: datetime | None = None
+        self.database_away_at: datetime | None = None
         self._counts: dict[Named, float] = {}
         self._lock = threading.Lock()
 
@@ -64,9 +71,20 @@ class Tally:
         return counts
 
 
-def store(session: Session, tally: Tally) -> None:
-    """Add the counts to the database, and forget them in memory. Does not commit."""
-    _write(session, tally.take(), adds=True)
+@contextmanager
+def storing(session: Session, tally: Tally) -> Iterator[None]:
+    """Move the counts from memory to the database; the caller commits inside.
+
+    They go back to memory if that fails. If only the answer to a commit is lost, they are counted twice.
+    """
+    counts = tally.take()
+    try:
+        _write(session, counts, adds=True)
+        yield
+    except BaseException:
+        for (name, *labels), more in counts.items():
+            tally.count(name, more, *labels)
+        raise
 
 
 def put(session: Session, gauges: Mapping[Named, float]) -> None:
@@ -93,14 +111,36 @@ def load(session: Session) -> dict[Named, float]:
     return {(name, *(labels.split("\n") if labels else ())): value for name, labels, value in found}
 
 
-def hear_no_more(session: Session) -> None:
-    """Forget when a worker last looked for work, because one ends. Others store it again within seconds. Does not
-    commit."""
+def store_worker(session: Session, tally: Tally) -> None:
+    """Store when this worker last looked for work, and how many of its calls are under way. Does not commit."""
+    put(session, {(IN_FLIGHT, tally.worker): tally.in_flight})
+    if tally.looked_at is not None:
+        put(session, {(WORKER_SEEN, tally.worker): tally.looked_at.timestamp()})
+
+
+def forget_worker(session: Session, tally: Tally) -> None:
+    """Forget what `store_worker` has stored of this worker, because it ends. Does not commit."""
     begin_writing(session)
-    change(session, delete(Measure).where(Measure.name == WORKER_SEEN))
+    its = Measure.name.in_((IN_FLIGHT, WORKER_SEEN)), Measure.labels == tally.worker
+    change(session, delete(Measure).where(*its))
+
+
+def forget_lost_workers(session: Session, now: datetime) -> None:
+    """Forget the workers that were killed long ago. Does not commit."""
+    apart = func.abs(Measure.value - now.timestamp())
+    seen = select(Measure.labels).where(Measure.name == WORKER_SEEN, apart < pauses.WORKER_KEPT.total_seconds())
+    its = Measure.name.in_((IN_FLIGHT, WORKER_SEEN)), Measure.labels.not_in(seen)
+    change(session, delete(Measure).where(*its))
 
 
 def worker_looked_at(session: Session) -> datetime | None:
-    """When a worker last had looked for work and done what it found; None before the first time."""
-    value = session.scalar(select(Measure.value).where(Measure.name == WORKER_SEEN))
+    """When any worker last had looked for work and done what it found; None if none has."""
+    value = session.scalar(select(func.max(Measure.value)).where(Measure.name == WORKER_SEEN))
     return datetime.fromtimestamp(value, UTC) if value is not None else None
+
+
+def calls_in_flight(values: Mapping[Named, float], now: datetime) -> float:
+    """How many calls of workers are under way, of all measures; those of a worker that counts as dead are left out."""
+    alive = now.timestamp() - pauses.ALIVE.total_seconds()
+    workers = [labels for (name, *labels), seen in values.items() if name == WORKER_SEEN and seen > alive]
+    return sum(values.get((IN_FLIGHT, *labels), 0) for labels in workers)

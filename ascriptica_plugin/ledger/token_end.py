@@ -6,14 +6,15 @@ from ..shared import pauses
 from ..tables.canvas import Connection
 
 
-def days_left(connection: Connection, now: datetime) -> int | None:
-    """The whole days that the token still works, 0 on the last one and after; None if it has no end that we know of.
+def ends_at(connection: Connection) -> datetime | None:
+    """When the token ends; None if it has no end that we know of. A developer key renews itself, so it has none."""
+    return connection.token_expires_at if connection.key_kind == "token" else None
 
-    A developer key renews itself, so it has none.
-    """
-    if connection.token_expires_at is None or connection.key_kind != "token":
-        return None
-    return max(0, (connection.token_expires_at - now) // timedelta(days=1))
+
+def days_left(connection: Connection, now: datetime) -> int | None:
+    """The whole days that the token still works, 0 on the last one and after; None if it has no end that we know of."""
+    end = ends_at(connection)
+    return None if end is None else max(0, (end - now) // timedelta(days=1))
 
 
 def warned_of(connection: Connection, now: datetime) -> int | None:

@@ -246,6 +246,9 @@ PAUSE_SECONDS = 3
 ALIVE = timedelta(minutes=1)
 """A worker that was silent for longer counts as dead."""
 
+WORKER_KEPT = timedelta(hours=1)
+"""How long it is kept when a worker was last seen that has ended without saying so."""
+
 STANDS_STILL = timedelta(minutes=1)
 """Something may wait this long for a worker to begin it, before pages and `status` report that none does."""
 

@@ -38,8 +38,8 @@ def counted(session: Session, canvases: Canvases, connection_id: int | None) -> 
         session.rollback()
         if connection_id is not None and holder is not None:
             page_calls.give_back(session, connection_id, holder)
-        metrics.store(session, canvases.tally)
-        session.commit()
+        with metrics.storing(session, canvases.tally):
+            session.commit()
 
 
 def _wait_for_place(session: Session, connection_id: int) -> int:

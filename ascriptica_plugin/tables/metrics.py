@@ -8,7 +8,8 @@ from .columns import Base
 
 class Measure(Base):
     """One number that all processes share. `name` and `labels` are as `/metrics` shows them; `labels` are separated by
-    line breaks. A counter only grows; a gauge is the last value that a process stored."""
+    line breaks. A counter only grows; a gauge is the last value that a process stored. What each worker has of its own
+    is labelled with the worker's name, which `/metrics` does not show."""
 
     __tablename__ = "ascriptica_measure"
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ..ledger import due, seat_states
+from ..ledger import due, seat_states, token_end
 from ..ledger import metrics as counted
 from ..shared import clock
 from ..tables.canvas import Settings, load_settings
@@ -30,8 +30,9 @@ def metrics() -> ResponseReturnValue:
     token = current_app.config.get("ASCRIPTICA_METRICS_TOKEN")
     if not token:
         abort(404)
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not hmac.compare_digest(given.encode(), token.encode()):
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    is_token = hmac.compare_digest(given.lstrip(" ").encode(), token.encode())
+    if scheme.lower() != "bearer" or not is_token:
         return Response("Send the token of ASCRIPTICA_METRICS_TOKEN.\n", 401, {"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Everything(session()))
@@ -53,10 +54,15 @@ class _Everything(Collector):
         yield _gauge("changed_in_canvas", "Seats that somebody changed by hand in Canvas.", status["changed_in_canvas"])
         yield _gauge("connection_up", "1 while Canvas is connected and not on hold.", status["connection"] == "ok")
         yield _gauge("mails_waiting", "Mails that are not sent yet.", self._mails())
+        if settings.connection is not None and (end := token_end.ends_at(settings.connection)):
+            yield _gauge("token_expires_timestamp_seconds", "When the pasted token ends.", end.timestamp())
         yield _gauges("connection_hold", "1 while all calls wait for this cause.", "cause", holds)
         yield _gauges("seats", "Seats by state; the states add up to all seats.", "state", status["seats"].items())
         yield _gauges("seats_waiting", "Seats that are not settled, by cause.", "cause", self._waiting(settings))
-        yield from _counted(counted.load(self.session))
+        values = counted.load(self.session)
+        under_way = counted.calls_in_flight(values, now)
+        yield _gauge("canvas_calls_in_flight", "The calls of workers under way.", under_way)
+        yield from _counted(values)
 
     def _waiting(self, settings: Settings) -> Iterable[tuple[str, float]]:
         waits = (Seat.connection_id == settings.connection_id, due.waits(), Seat.cause.is_not(None))
@@ -93,7 +99,6 @@ def _counted(values: dict[counted.Named, float]) -> Iterator[Metric]:
         buckets=_buckets(values),
         sum_value=values.get((counted.CALL_SECONDS,), 0),
     )
-    yield _gauge(counted.IN_FLIGHT, "The worker's calls under way.", values.get((counted.IN_FLIGHT,)))
     for name, words in ((counted.MAILS, "Mails sent."), (counted.REFRESHES, "Access tokens that were refreshed.")):
         yield CounterMetricFamily(f"ascriptica_{name}", words, value=values.get((name,), 0))
 

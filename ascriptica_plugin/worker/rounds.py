@@ -56,20 +56,26 @@ def work(app: Flask) -> None:
         thread.join(max(0, until - time.monotonic()))
     with suppress(SQLAlchemyError), app.app_context():
         session = app.extensions["sqlalchemy"].session
-        metrics.hear_no_more(session)
-        session.commit()
+        isolation.begin_ours(session)
+        with metrics.storing(session, plugin.canvases.tally):
+            metrics.forget_worker(session, plugin.canvases.tally)
+            session.commit()
 
 
 def _wait_for(ends: set[signal.Signals], tally: metrics.Tally) -> None:
-    """Wait for one of these signals. Meanwhile, report to systemd that the worker is alive, as long as it is."""
+    """Wait for one of these signals. Meanwhile, report to systemd that the worker is alive, as long as it is.
+
+    A worker that finds the database away again and again is alive; one whose drain hangs is not.
+    """
     asks = systemd.watchdog_seconds()
     if asks is None:
         signal.sigwait(ends)
         return
     started_at = clock.utc_now()
     while signal.sigtimedwait(ends, asks / 2) is None:
-        silent = clock.utc_now() - (tally.looked_at or started_at)
-        if silent < pauses.ALIVE:
+        signs = (at for at in (tally.looked_at, tally.database_away_at) if at is not None)
+        heard_at = max(signs, default=started_at)
+        if clock.utc_now() - heard_at < pauses.ALIVE:
             systemd.notify("WATCHDOG=1")
 
 
@@ -103,17 +109,19 @@ def _again_and_again(app: Flask, once: Round, database: process_log.Trouble) -> 
 
 def sweep(app: Flask) -> float:
     """Deliver due seats, whether or not the bell rang."""
-    return pauses.PAUSE_SECONDS if jobs.deliver(app) else pauses.STANDBY_SECONDS
+    try:
+        return pauses.PAUSE_SECONDS if jobs.deliver(app) else pauses.STANDBY_SECONDS
+    except (OperationalError, InterfaceError):
+        app.extensions["ascriptica"].canvases.tally.database_away_at = clock.utc_now()
+        raise
 
 
 def count(app: Flask) -> float:
-    """Store what this process has counted, and when it last looked for work."""
+    """Store what this process has counted, when it last looked for work, and how many of its calls are under way."""
     session, tally = app.extensions["sqlalchemy"].session, app.extensions["ascriptica"].canvases.tally
-    metrics.store(session, tally)
-    metrics.put(session, {(metrics.IN_FLIGHT,): tally.in_flight})
-    if tally.looked_at is not None:
-        metrics.put(session, {(metrics.WORKER_SEEN,): tally.looked_at.timestamp()})
-    session.commit()
+    with metrics.storing(session, tally):
+        metrics.store_worker(session, tally)
+        session.commit()
     return pauses.COUNT_SECONDS
 
 
@@ -152,8 +160,8 @@ def erase(app: Flask) -> float:
 
 
 def forget(app: Flask) -> float:
-    """Delete old entries of the activity log, old imports, allowances, previews and mails that nobody sends, and
-    leftovers of erased people."""
+    """Delete old entries of the activity log, old imports, allowances, previews, mails that nobody sends, workers that
+    were killed, and leftovers of erased people."""
     session, now = app.extensions["sqlalchemy"].session, clock.utc_now()
     begin_writing(session)
     forget_old(session, now, app.extensions["ascriptica"].log_kept)
@@ -162,6 +170,7 @@ def forget(app: Flask) -> float:
     previews.forget_old(session, now)
     if app.extensions["ascriptica"].mailer is None:
         mail.forget_unsent(session, now)
+    metrics.forget_lost_workers(session, now)
     session.commit()
     erasing.forget_leftovers(session, now)
     return pauses.FORGET_SECONDS

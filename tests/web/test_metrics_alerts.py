@@ -1,5 +1,9 @@
-"""The alert rules of docs/operator.md against a real /metrics: each of them fires when its condition is true."""
+"""The alert rules of docs/operator.md against a real /metrics: each of them fires when its condition is true.
 
+How long it has to be true (`for:`) is not looked at.
+"""
+
+import math
 import operator
 import re
 from datetime import timedelta
@@ -9,6 +13,8 @@ import pytest
 from sqlalchemy import insert, update
 
 from ascriptica_plugin.ledger import metrics
+from ascriptica_plugin.shared import clock
+from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.ledger import Seat
 from ascriptica_plugin.tables.mails import Mail
 
@@ -32,8 +38,17 @@ def scrape(office):
 
 
 def value(term: str, before: Scrape, after: Scrape) -> list[float]:
-    """What one side of a comparison is, for each of its series: a metric, its rate, or sums of these divided."""
+    """What one side of a comparison is, for each of its series: a metric, its rate, sums of these divided, a product of
+    numbers, or a metric less another value such as the time."""
     term = term.strip()
+    if " - " in term:
+        upper, lower = term.split(" - ")
+        [less] = value(lower, before, after)
+        return [one - less for one in value(upper, before, after)]
+    if " * " in term:
+        return [math.prod(float(part) for part in term.split(" * "))]
+    if term == "time()":
+        return [clock.utc_now().timestamp()]
     if re.fullmatch(r"-?[\d.]+", term):
         return [float(term)]
     if " / " in term:
@@ -112,6 +127,20 @@ def canvas_throttles(office, canvas):
     office.canvases.tally.count(metrics.CALLS, 40, "GET users/:id", "Throttled")
 
 
+def canvas_is_switched_off(office, canvas):
+    load_settings(office.session).display_canvas = False
+    office.session.commit()
+
+
+def the_token_ends_soon(office, canvas):
+    the_token_ends_in(office, timedelta(days=13, hours=23))
+
+
+def the_token_ends_in(office, time: timedelta) -> None:
+    load_settings(office.session).connection.token_expires_at = clock.utc_now() + time
+    office.session.commit()
+
+
 def mails_wait(office, canvas):
     mail = {"kind": "canvas", "email": "boss@example.org", "made_at": office.now, "try_at": office.now, "tries": 0}
     office.session.execute(insert(Mail), [mail] * 21)
@@ -122,6 +151,8 @@ LIFE = {
     "NoWorker": no_worker,
     "CanvasOnHold": canvas_is_away,
     "CanvasKeyRefused": the_token_is_dead,
+    "CanvasNotConnected": canvas_is_switched_off,
+    "CanvasTokenEnds": the_token_ends_soon,
     "RegistrationsLate": nobody_delivers,
     "CanvasFails": canvas_fails_now_and_then,
     "CanvasThrottles": canvas_throttles,
@@ -133,10 +164,13 @@ def test_the_docs_name_every_metric(scrape):
     table = "\n".join(line for line in METRICS.partition("groups:")[0].splitlines() if line.startswith("| `"))
     mentioned = set(re.findall(r"ascriptica_\w+", table))
     served = {re.sub("_(bucket|sum|count)$", "", name) for name, _ in scrape()}
-    # No seat waits, and Canvas is not on hold.
-    assert mentioned - {"ascriptica_seats_waiting", "ascriptica_connection_hold"} == served - {
-        "ascriptica_canvas_calls_created"
+    # No seat waits, Canvas is not on hold, and the token has no end.
+    missing = {
+        "ascriptica_seats_waiting",
+        "ascriptica_connection_hold",
+        "ascriptica_token_expires_timestamp_seconds",
     }
+    assert mentioned - missing == served - {"ascriptica_canvas_calls_created"}
 
 
 def test_every_alert_comes_about_in_a_test():
@@ -159,3 +193,16 @@ def test_each_alert_fires_when_its_condition_holds_and_not_before(office, canvas
     before = scrape()
     LIFE[alert](office, canvas)
     assert alert in ringing(before, scrape())
+
+
+@pytest.mark.parametrize("life", [canvas_is_away, the_token_is_dead])
+def test_whatever_canvas_is_on_hold_for_it_counts_as_not_connected(office, canvas, scrape, life):
+    life(office, canvas)
+    assert "CanvasNotConnected" in ringing(scrape(), scrape())
+
+
+def test_a_token_that_ends_in_more_than_two_weeks_rings_nothing_and_one_that_has_ended_does(office, scrape):
+    the_token_ends_in(office, timedelta(days=14, hours=1))
+    assert "CanvasTokenEnds" not in ringing(scrape(), scrape())
+    the_token_ends_in(office, timedelta(days=-1))
+    assert "CanvasTokenEnds" in ringing(scrape(), scrape())

@@ -1,8 +1,12 @@
 """What the worker does again and again."""
 
+import signal
 from datetime import UTC, datetime, timedelta
 
-from ascriptica_plugin.ledger import activity
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from ascriptica_plugin.ledger import activity, metrics
 from ascriptica_plugin.shared import process_log
 from ascriptica_plugin.tables.office import LogEntry
 from ascriptica_plugin.worker import rounds
@@ -40,3 +44,58 @@ def test_the_worker_deletes_expired_data_at_once_and_then_every_hour(app, sessio
     rounds._again_and_again(app, rounds.forget, process_log.Trouble(rounds.log, "database", "The database", ""))
     stopping.clear()
     assert rests == [(3600, 0)] * 3
+
+
+@pytest.fixture
+def end_at_once(app):
+    """Run a worker without rounds, which is asked to end before it has begun."""
+
+    def work() -> None:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            rounds.work(app)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    app.extensions["ascriptica"].rounds = []
+    return work
+
+
+def test_a_worker_that_ends_stores_what_it_has_counted(app, session, end_at_once):
+    app.extensions["ascriptica"].canvases.tally.count(metrics.MAILS, 3)
+    end_at_once()
+    assert metrics.load(session)[metrics.MAILS,] == 3
+
+
+def test_a_worker_that_ends_is_forgotten_and_one_that_stands_by_is_not(app, session, end_at_once):
+    canvases, seen_at = app.extensions["ascriptica"].canvases, datetime.now(UTC)
+    for seconds in (1, 0):
+        canvases.tally = metrics.Tally()
+        canvases.tally.looked_at = seen_at - timedelta(seconds=seconds)
+        rounds.count(app)
+    assert metrics.worker_looked_at(session) == seen_at
+    end_at_once()
+    session.commit()
+    assert metrics.worker_looked_at(session) == seen_at - timedelta(seconds=1)
+
+
+def test_workers_that_were_killed_are_forgotten_after_an_hour(app, session):
+    canvases, now = app.extensions["ascriptica"].canvases, datetime.now(UTC)
+    tallies = {}
+    for minutes in (61, 59, 0, -61):
+        tallies[minutes] = canvases.tally = metrics.Tally()
+        canvases.tally.looked_at = now - timedelta(minutes=minutes)
+        rounds.count(app)
+    # As an earlier version has left them.
+    metrics.put(session, {(metrics.IN_FLIGHT,): 4, (metrics.WORKER_SEEN,): 1})
+    canvases.tally.count(metrics.MAILS, 1)
+    rounds.count(app)
+    rounds.forget(app)
+    kept = {(name, tallies[minutes].worker) for name in (metrics.IN_FLIGHT, metrics.WORKER_SEEN) for minutes in (59, 0)}
+    assert metrics.load(session).keys() == kept | {(metrics.MAILS,)}
+
+
+def test_a_worker_that_has_found_the_database_away_since_it_began_does_not_say_that_it_is_back(tmp_path):
+    with in_use(make_app(f"sqlite:///{tmp_path}/away/office.sqlite3")) as app, pytest.raises(OperationalError):
+        rounds.count(app)

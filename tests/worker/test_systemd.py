@@ -1,17 +1,18 @@
 """What systemd hears from the worker."""
 
-import os
 import signal
 import socket
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ascriptica_plugin.ledger.metrics import Tally
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.worker import rounds, systemd
 
+from ..office_at_work import in_use, make_app
 from ..processes import worker
 
 
@@ -49,15 +50,15 @@ def test_the_watchdog_counts_only_for_the_process_it_names(monkeypatch, asks, wh
     assert systemd.watchdog_seconds() == seconds
 
 
-def test_a_worker_that_is_stuck_does_not_say_that_it_is_alive(heard, monkeypatch):
+@pytest.fixture
+def waits(heard, monkeypatch):
+    """What systemd hears from a worker with this tally until it is asked to end: after so many words, or a while."""
     monkeypatch.setenv("WATCHDOG_USEC", "20000")
-    tally, ends = Tally(), {signal.SIGUSR2}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    here = threading.get_ident()
+    ends, here = {signal.SIGUSR2}, threading.get_ident()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
 
-    def waits(*, until_heard: int) -> list[bytes]:
-        """What systemd hears until the worker is asked to end: after so many words, or after a while."""
-        found = []
+    def wait(tally: Tally, *, until_heard: int) -> list[bytes]:
+        found: list[bytes] = []
 
         def listen() -> None:
             heard.settimeout(0.3)
@@ -74,17 +75,36 @@ def test_a_worker_that_is_stuck_does_not_say_that_it_is_alive(heard, monkeypatch
         listener.join()
         return found
 
-    tally.looked_at = clock.utc_now()
-    assert waits(until_heard=2) == [b"WATCHDOG=1"] * 2
-    while True:
-        heard.settimeout(0.1)
-        try:
-            heard.recv(100)
-        except TimeoutError:
-            break
-    tally.looked_at = clock.utc_now() - timedelta(minutes=2)
-    assert waits(until_heard=1) == []
-    assert os.environ["WATCHDOG_USEC"]
+    yield wait
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def minutes_ago(minutes: int) -> datetime:
+    return clock.utc_now() - timedelta(minutes=minutes)
+
+
+def test_a_worker_that_looks_for_work_says_that_it_is_alive(waits):
+    tally = Tally()
+    tally.looked_at = minutes_ago(0)
+    assert waits(tally, until_heard=2) == [b"WATCHDOG=1"] * 2
+
+
+def test_a_worker_that_is_stuck_does_not_say_that_it_is_alive(waits):
+    tally = Tally()
+    tally.looked_at = minutes_ago(2)
+    assert waits(tally, until_heard=1) == []
+    tally.database_away_at = minutes_ago(2)
+    assert waits(tally, until_heard=1) == [], "its drain has hung since the database came back"
+
+
+def test_a_worker_that_waits_for_the_database_says_that_it_is_alive_and_is_not_seen_at_work(waits, tmp_path):
+    with in_use(make_app(f"sqlite:///{tmp_path}/away/office.sqlite3")) as app:
+        tally = app.extensions["ascriptica"].canvases.tally
+        tally.looked_at = stuck_since = minutes_ago(2)
+        with pytest.raises(OperationalError):
+            rounds.sweep(app)
+    assert waits(tally, until_heard=2) == [b"WATCHDOG=1"] * 2
+    assert tally.looked_at == stuck_since
 
 
 def test_a_worker_says_that_it_is_ready_and_that_it_ends(heard, sqlite_url):
