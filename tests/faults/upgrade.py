@@ -3,10 +3,10 @@
     python -m tests.faults.upgrade --before COMMIT --database sqlite|postgresql [--first web|worker]
     python -m tests.faults.upgrade --before COMMIT --database sqlite|postgresql --workers-stopped
 
-COMMIT is the release before, which gets an environment of its own; or a folder that has both, its environment in
-`.venv`. `test_upgrade.py` runs the first with this environment's packages. In a rolling upgrade people register and
-withdraw at its web process while the tables are upgraded, this release's processes start beside the old ones, in the
-order asked for, and the old ones end. In the end Canvas must have exactly who is registered.
+COMMIT is the release before. Its wheel is built and unpacked, and its processes run from there, beside no source of
+ours, with the packages of this environment. In a rolling upgrade people register and withdraw at its web process while
+the tables are upgraded, this release's processes start beside the old ones, in the order asked for, and the old ones
+end. In the end Canvas must have exactly who is registered.
 
 With the workers stopped, the new worker neither enrolls nor removes again the people whom the old one has enrolled:
 every change that it asks Canvas for is counted.
@@ -16,11 +16,12 @@ import argparse
 import json
 import os
 import random
-import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,15 +38,15 @@ from ..visitor import Visitor
 BEFORE = "b2a3a4b5cda943892091a5cc385581496a4433e5"
 """The release before this one, for `test_upgrade.py`."""
 
-PEOPLE, CODES = 12, ("ART", "BIO")
+PEOPLE, CODES = 8, ("ART", "BIO")
 EMAILS = [f"p{number}@example.org" for number in range(PEOPLE)]
-PHASE_ANSWERS = 24
+PHASE_ANSWERS = 16
 """So many changes are answered between two steps of an upgrade, at least."""
 
 MAKE_PEOPLE = """
 import sys
-from ascriptica_plugin.standalone import create_app
-run = create_app().test_cli_runner().invoke
+from wsgi import app
+run = app.test_cli_runner().invoke
 for name in sys.argv[1:]:
     role = ["--admin"] if name == "boss" else []
     done = run(args=["ascriptica", "create-user", name + "@example.org", "--name", name, *role])
@@ -53,14 +54,38 @@ for name in sys.argv[1:]:
 """
 """Each release has the command; one process for all of them takes a tenth of the time."""
 
+WSGI = """
+import sys
+from pathlib import Path
+from ascriptica_plugin.standalone import create_app
+
+app = create_app()
+wheel = Path(__file__).with_name("wheel")
+ours = [module for name, module in sys.modules.items() if name.partition(".")[0] == "ascriptica_plugin"]
+elsewhere = [module.__file__ for module in ours if not Path(module.__file__).is_relative_to(wheel)]
+assert not elsewhere, f"Not of the wheel: {elsewhere}"
+"""
+"""The host of the release before. Each of its processes imports it, and so says where its code is from."""
+
+USED = """
+import json
+import wsgi
+from ascriptica_plugin.tables.columns import Base
+
+def in_new_rows(column):
+    return "left out" if column.server_default is not None else "empty" if column.nullable else "filled"
+
+tables = Base.metadata.sorted_tables
+print(json.dumps({table.name: {column.name: in_new_rows(column) for column in table.columns} for table in tables}))
+"""
+"""Prints the tables that a release uses, with their columns, and what it may put there when it makes a row."""
+
 
 class Release:
-    """The processes of one release."""
+    """The processes of one release, which run where its `wsgi.py` is."""
 
     def __init__(self, folder: Path, logs: Path, name: str, **its_environment: str):
         self.folder, self.logs, self.name = folder, logs, name
-        own = folder / ".venv/bin/python"
-        self.python = own if folder != REPOSITORY and own.exists() else sys.executable
         self.environment = its_environment
         self.url = f"http://127.0.0.1:{free_port()}"
 
@@ -71,7 +96,7 @@ class Release:
     def run(self, *arguments: str, **more: str) -> str:
         """The output of python with these arguments."""
         how = {"cwd": self.folder, "env": os.environ | self.environment | more, "timeout": 240}
-        done = subprocess.run([self.python, *arguments], capture_output=True, text=True, **how)
+        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, **how)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -81,11 +106,12 @@ class Release:
         until(lambda: _answers(self.url))
         return process
 
-    def worker(self) -> Process:
-        return self._process("worker", "-m", "flask", "--app", "wsgi", "ascriptica", "worker")
+    def worker(self, **more: str) -> Process:
+        return self._process("worker", "-m", "flask", "--app", "wsgi", "ascriptica", "worker", **more)
 
-    def _process(self, what: str, *arguments: str) -> Process:
-        process = Process([str(self.python), *arguments], self.logs / f"{self.name}-{what}.log", **self.environment)
+    def _process(self, what: str, *arguments: str, **more: str) -> Process:
+        log = self.logs / f"{self.name}-{what}.log"
+        process = Process([sys.executable, *arguments], log, **self.environment, **more)
         process.folder = self.folder
         process.start()
         return process
@@ -96,6 +122,16 @@ def _answers(url: str) -> bool:
         return requests.get(f"{url}/healthz", timeout=2).ok
     except requests.RequestException:
         return False
+
+
+def _ready_worker(new: Release) -> Process:
+    """A worker of this release that has begun; the release before can't tell that."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind("")
+        systemd.settimeout(180)
+        process = new.worker(NOTIFY_SOCKET=systemd.getsockname().decode().replace("\0", "@"))
+        assert systemd.recv(100) == b"READY=1"
+    return process
 
 
 class Load:
@@ -119,15 +155,20 @@ class Load:
             except requests.ConnectionError:
                 self.answers.append(0)
 
-    def go_on(self) -> None:
-        """Wait until more changes were answered."""
-        many = len(self.answers) + PHASE_ANSWERS
-        until(lambda: len(self.answers) >= many)
+    def go_on(self, running: dict[str, Process]) -> None:
+        """Wait until more changes were answered, and the workers that run have enrolled somebody."""
+        logs = [process.log_file for name, process in running.items() if "worker" in name]
+        many, enrolled = len(self.answers) + PHASE_ANSWERS, _enrolled(logs)
+        until(lambda: len(self.answers) >= many and _enrolled(logs) > enrolled)
 
     def end(self) -> None:
         self.stopped.set()
         for thread in self.threads:
             thread.join()
+
+
+def _enrolled(logs: list[Path]) -> int:
+    return sum(log.read_text().count(": enrolled.") for log in logs)
 
 
 def roll(before: Path, database_url: str, logs: Path, first: str) -> str | None:
@@ -137,18 +178,18 @@ def roll(before: Path, database_url: str, logs: Path, first: str) -> str | None:
     ids = _connect(old, canvas)
     load = Load([old.url])
     try:
-        load.go_on()
+        load.go_on(running)
         new.command("upgrade")
-        load.go_on()
+        load.go_on(running)
         for kind in ("web", "worker") if first == "web" else ("worker", "web"):
-            running[f"new {kind}"] = getattr(new, kind)()
+            running[f"new {kind}"] = new.web() if kind == "web" else _ready_worker(new)
             if kind == "web":
                 load.urls.append(new.url)
-            load.go_on()
+            load.go_on(running)
             if kind == "web":
                 load.urls.remove(old.url)
             running.pop(f"old {kind}").end()
-            load.go_on()
+            load.go_on(running)
         load.end()
         until(lambda: '"due": 0' in new.command("status", "--json"), 240)
         return _verdict(database_url, canvas, ids, load.answers)
@@ -160,14 +201,20 @@ def roll(before: Path, database_url: str, logs: Path, first: str) -> str | None:
 
 def _office_of(before: Path, database_url: str, logs: Path) -> tuple[PracticeCanvas, Release, Release]:
     """A practice Canvas, and both releases on a database with the old one's tables and people."""
-    shared = environment(database_url) | {"SECRET_KEY": "only for tests " * 3}
     canvas = PracticeCanvas(logs)
     canvas.start()
-    old, new = Release(before, logs, "old", **shared), Release(REPOSITORY, logs, "new", **shared)
+    old, new = releases(before, database_url, logs)
     old.command("upgrade")
     names = [email.partition("@")[0] for email in EMAILS]
     old.run("-c", MAKE_PEOPLE, *names, "boss", ASCRIPTICA_PASSWORD=PASSWORD)
     return canvas, old, new
+
+
+def releases(before: Path, database_url: str, logs: Path) -> tuple[Release, Release]:
+    """The release before, as `unpacked` left it, and this one, on one database."""
+    shared = environment(database_url) | {"SECRET_KEY": "only for tests " * 3}
+    old = Release(before, logs, "old", **shared, PYTHONPATH=str(before / "wheel"))
+    return old, Release(REPOSITORY, logs, "new", **shared)
 
 
 def stop_workers(before: Path, database_url: str, logs: Path) -> str | None:
@@ -299,20 +346,18 @@ def empty_database(kind: str, folder: Path) -> Iterator[str]:
 
 
 def unpacked(commit: str, folder: Path) -> Path:
-    """This commit of the repository in a folder of its own, with its migrations where its wheel has them."""
-    folder.mkdir()
+    """The folder, with this commit's wheel in `wheel`, and with a `wsgi.py` that runs it."""
+    source, wheel = folder / "source", folder / "wheel"
+    source.mkdir(parents=True)
     archive = subprocess.run(["git", "archive", commit], cwd=REPOSITORY, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "x", "-C", folder], input=archive, check=True)
-    shutil.copytree(folder / "migrations", folder / "ascriptica_plugin" / "migrations")
-    return folder
-
-
-def _installed(commit: str, folder: Path) -> Path:
-    """The same, with an environment of its own."""
-    unpacked(commit, folder)
-    subprocess.run([sys.executable, "-m", "venv", ".venv"], cwd=folder, check=True)
-    install = [".venv/bin/python", "-m", "pip", "install", "-q", "-e", ".[standalone,postgres]"]
-    subprocess.run(install, cwd=folder, check=True, timeout=600)
+    subprocess.run(["tar", "x", "-C", source], input=archive, check=True)
+    # By pip, since what builds a wheel then comes from where this environment's packages come from.
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, source]
+    subprocess.run(build, check=True, timeout=300)
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as packed:
+        packed.extractall(wheel)
+    (folder / "wsgi.py").write_text(WSGI)
     return folder
 
 
@@ -324,7 +369,7 @@ def main() -> int:
     parser.add_argument("--workers-stopped", action="store_true")
     asked = parser.parse_args()
     logs = Path(tempfile.mkdtemp(prefix="upgrade-"))
-    before = Path(asked.before).resolve() if Path(asked.before).is_dir() else _installed(asked.before, logs / "before")
+    before = unpacked(asked.before, logs / "before")
     with empty_database(asked.database, logs) as url:
         stopped = asked.workers_stopped
         wrong = stop_workers(before, url, logs) if stopped else roll(before, url, logs, asked.first)
