@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import make_url, text
+from sqlalchemy import delete, make_url, text
 
 import wsgi
 from ascriptica_plugin import Ascriptica
@@ -19,6 +19,7 @@ from ascriptica_plugin.mail import HandedOver, Mailer
 from ascriptica_plugin.shared import clock
 from ascriptica_plugin.tables.canvas import load_settings
 from ascriptica_plugin.tables.mails import Mail
+from ascriptica_plugin.tables.metrics import Measure
 from ascriptica_plugin.worker.redis_bell import Bell
 
 from ..office_at_work import in_use, make_app
@@ -217,7 +218,7 @@ def test_work_that_waits_without_a_worker_is_reported(office, private):
 
 
 def test_a_worker_that_nobody_has_seen_is_reported_without_redis_too(app, private):
-    metrics.hear_no_more(app.extensions["sqlalchemy"].session)
+    app.extensions["sqlalchemy"].session.execute(delete(Measure))
     app.extensions["sqlalchemy"].session.commit()
     assert "flask ascriptica worker" in wrong(app)["Worker"]
 

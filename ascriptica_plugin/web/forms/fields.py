@@ -89,8 +89,10 @@ class PlacesField(IntegerField):
     data: int | None
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        typed = [value.strip() for value in valuelist if value.strip()]
+        self.data = None
         try:
-            super().process_formdata([value.strip() for value in valuelist])
+            super().process_formdata(typed)
         except ValueError:
             raise ValueError(mark("Enter a whole number of places, or leave it blank for no limit.")) from None
         if self.data is not None and abs(self.data) >= 2**31:

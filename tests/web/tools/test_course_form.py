@@ -3,9 +3,10 @@
 import pytest
 
 from ascriptica_plugin.tables.canvas import load_settings
+from ascriptica_plugin.tables.office import Course
 
 from ...office_at_work import connection_of, policy
-from ...pages import words
+from ...pages import all_of, words
 
 PATH = "/tools/courses/ART/edit"
 
@@ -54,6 +55,18 @@ def test_the_form_says_that_canvas_is_away(office, admin):
     assert "Canvas is not answering. What you enter here is looked up as soon as that is over." in words(
         admin.get(PATH)
     )
+
+
+def test_places_left_blank_have_no_limit(here, admin):
+    """A browser sends the field, with nothing in it."""
+    form = {"code": "ART", "title": "Art"}
+    for path, typed, capacity in (
+        ("/tools/courses/new", "", None),
+        ("/tools/courses/ART/edit", "3", 3),
+        ("/tools/courses/ART/edit", " ", None),
+    ):
+        assert "Art is saved." in words(admin.post(path, data=form | {"capacity": typed}, follow_redirects=True))
+        assert [course.capacity for course in all_of(here.app, Course)] == [capacity]
 
 
 @pytest.mark.parametrize(
