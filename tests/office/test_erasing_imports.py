@@ -38,7 +38,7 @@ def test_erasing_removes_a_person_s_name_from_reports_about_others(app, admin):
     rows = "kim@example.org,Lou,\nnew@example.org,New,S-1\nbad,Bad,\n"
     upload(admin, "participants", f"email,name,sis_user_id\n{rows}")
     [report] = all_of(app, Import)
-    assert report.refused[0][1].startswith("Kim has the email kim@example.org here")
+    assert report.refused[0][1].startswith("Here, the email kim@example.org belongs to Kim.")
     assert "Kim (kim@example.org) has the SIS ID S-1." in report.remarks[0][1]
     erase(admin, number_of(office))
     office.deliver()
