@@ -183,7 +183,7 @@ def test_a_person_who_has_withdrawn_and_is_still_in_is_shown_so(office, admin, c
     office.withdraw(course)
     office.deliver()
     assert [seat.cause for seat in office.seats()] == ["found_there"]
-    assert "ART here They have withdrawn, and are still in the Canvas course. This enrollment was there" in asked(
+    assert "ART here They have withdrawn, and are still in the Canvas course. This enrollment existed" in asked(
         admin, "kim"
     )
     title = "In Canvas; Was enrolled in Canvas before registering here"
