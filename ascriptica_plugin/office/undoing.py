@@ -55,12 +55,13 @@ def last_act(session: Session, participant_id: int, by: str) -> LogEntry | None:
 def offered(session: Session, participant_id: int, by: str, now: datetime) -> LogEntry | None:
     """The last act, unless the course to which the person would return has ended, or their place there has gone."""
     act = last_act(session, participant_id, by)
-    if act is None or act.what not in ("withdrew", MOVED):
+    if act is None or act.what not in (*LEFT, MOVED):
         return act
-    left = act if act.what == "withdrew" else _left(session, act)
-    back = left.course if left is not None and left.what == "withdrew" else None
-    is_gone = back is not None and (places.why_closed(back, now, to_the_office=True) or places.free(back) == 0)
-    return None if is_gone else act
+    left = act if act.what in LEFT else _left(session, act)
+    if left is None or left.course is None:
+        return act
+    is_full = left.what == "withdrew" and places.free(left.course) == 0
+    return None if is_full or places.why_closed(left.course, now, to_the_office=True) else act
 
 
 def undo(session: Session, act: LogEntry, now: datetime, by: str) -> None:

@@ -79,14 +79,16 @@ def page_of(
     one: OnBehalfForm,
     several: OnBehalfListForm,
     is_here: str | None = None,
+    answers_of_one: dict[str, str] | None = None,
     bad: list[Refused] | None = None,
     good: int = 0,
     answers: dict[str, str] | None = None,
 ) -> str:
     """The roster with both forms.
 
-    `is_here` is the name here of the person in the form, if another one was typed. `bad` are the pasted lines with
-    problems, `good` is the number of the others. `answers` are the fields with earlier answers about pasted people.
+    `is_here` is the name here of the person in the form, if another one was typed; `answers_of_one` are the fields with
+    an earlier answer about that. `bad` are the pasted lines with problems, `good` is the number of the others.
+    `answers` are the fields with earlier answers about pasted people.
     """
     q = typed_search("q")
     status = request.args.get("status")
@@ -136,6 +138,7 @@ def page_of(
         one=one,
         several=several,
         is_here=is_here,
+        answers_of_one=answers_of_one or {},
         bad=bad or [],
         good=good,
         answers=answers or {},

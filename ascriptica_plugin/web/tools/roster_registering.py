@@ -39,10 +39,11 @@ def _register_one(course: Course, form: OnBehalfForm) -> ResponseReturnValue:
     [result] = registrations.register_many(session(), course, [entry], clock.utc_now(), person().email)
     if isinstance(result, NotPossible):
         session().rollback()
-        is_here = result.here if isinstance(result, OtherName) else None
-        if is_here is None:
-            form[("name" if isinstance(result, NameNeeded) else "email")].errors = [str(result)]
-        return page_of(course, form, OnBehalfListForm(formdata=None), is_here), 422
+        several = OnBehalfListForm(formdata=None)
+        if isinstance(result, OtherName):
+            return page_of(course, form, several, is_here=result.here), 422
+        form[("name" if isinstance(result, NameNeeded) else "email")].errors = [str(result)]
+        return page_of(course, form, several, answers_of_one=_answers([])), 422
     session().commit()
     name = result.participant.name
     if position := waitlist.positions(session(), [result]).get(result.id):

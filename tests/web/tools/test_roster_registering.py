@@ -107,6 +107,11 @@ def test_a_sis_id_of_somebody_with_a_sign_in_is_not_taken_from_the_form(here, ad
     answer = admin.post("/tools/courses/ART", data=form)
     assert answer.status_code == 422
     assert "Lou has no SIS ID here." in words(answer)
+    answered = {"is-lou@example.org": "typed", "typed-lou@example.org": "Lou Berg"}
+    answer = admin.post("/tools/courses/ART", data=form | answered | {"name": "Lou Berg"})
+    assert "Lou has no SIS ID here." in words(answer)
+    for name, value in answered.items():
+        assert f'<input type="hidden" name="{name}" value="{value}">' in answer.text, "nothing is asked twice"
 
 
 def test_the_form_needs_no_name_of_somebody_who_is_here(here, admin):

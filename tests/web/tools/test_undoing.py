@@ -71,6 +71,21 @@ def test_nothing_is_offered_that_would_be_refused(here, admin):
     assert undo_on(admin.get("/tools/participants/1")) is not None
 
 
+@pytest.mark.parametrize("who", ["kim", "lou"])
+def test_nothing_is_offered_in_a_course_that_has_ended(here, admin, who):
+    course = here.course("ART", capacity=1)
+    register(admin)
+    wait_for(here, course, "lou")
+    number = 1 if who == "kim" else 2
+    withdraw(admin, 2)
+    if who == "kim":
+        withdraw(admin, 1)
+    assert undo_on(admin.get(f"/tools/participants/{number}")) is not None
+    course.ends_at = here.now
+    here.session.commit()
+    assert undo_on(admin.get(f"/tools/participants/{number}")) is None
+
+
 def test_a_place_that_somebody_else_got_meanwhile_stays_theirs(here, admin):
     here.course("ART", capacity=1)
     register(admin)
