@@ -35,6 +35,12 @@ return location.pathname.startsWith("/tools/") && document.querySelector(".tools
 """How many of the tools are marked as the current one."""
 
 
+TWICE = """
+const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+return ids.filter((id, at) => ids.indexOf(id) !== at)"""
+"""The ids that two things on a page have: a link leads to the first."""
+
+
 class Looks(Walk):
     """A walk that has every page examined: by day and by night, at a desk and on a phone."""
 
@@ -56,6 +62,8 @@ class Looks(Walk):
         axe.inject()
         if self.browser.execute_script(TABS) != 1:
             self.faults.append(f"{self.browser.current_url}: no tool is marked as the one where we are")
+        if twice := self.browser.execute_script(TWICE):
+            self.faults.append(f"{self.browser.current_url}: twice on the page: {twice}")
         for scheme, width in (("light", 1200), ("dark", 1200), ("light", 375), ("dark", 375), ("light", 320)):
             prefer(self.browser, scheme)
             self.browser.execute_cdp_cmd(
