@@ -79,7 +79,8 @@ def upgrade_tables(app: Flask) -> None:
     """Create the tables, or upgrade them to this version.
 
     On SQLite, turn on WAL if the database is ours alone, so that a write doesn't block readers. Raises UnknownDatabase
-    before anything is made, and MixedTables, with a sentence, where a backup was restored over newer tables.
+    before anything is made, and MixedTables, with a sentence, where a backup was restored over newer tables, or another
+    process is upgrading them.
     """
     import alembic.command
 
@@ -93,38 +94,18 @@ def upgrade_tables(app: Flask) -> None:
                 connection.execute(text("PRAGMA journal_mode=WAL"))
                 connection.commit()
             config.attributes["connection"] = connection
-            _beside_other_upgrades(
-                connection, lambda: _while_others_work(connection, lambda: alembic.command.upgrade(config, "head"))
-            )
-            connection.commit()
-
-
-def _beside_other_upgrades(connection: Connection, upgrade: Callable[[], None]) -> None:
-    """Upgrade although other processes may be upgrading, too: what one of them has made is there already for us.
-
-    Then the revision has changed when we look again, and we continue from there. Raises MixedTables if it stays.
-    """
-    failed_at: list[str | None] = []
-    while True:
-        try:
-            return upgrade()
-        except DBAPIError as error:
-            connection.rollback()
-            is_mixed = _is_of_another_version(error)
-            # PostgreSQL refuses one of two that make the same table at the same moment as a double in its catalogue.
-            if not (is_mixed or getattr(error.orig, "sqlstate", None) == "23505"):
-                raise
-            time.sleep(pauses.UPGRADE_PAUSE_SECONDS)
-            failed_at.append(_revision(connection))
-            connection.rollback()
-            if failed_at[-1] in failed_at[:-1]:
-                if not is_mixed:
+            try:
+                _while_others_work(connection, lambda: alembic.command.upgrade(config, "head"))
+            except DBAPIError as error:
+                if not _is_of_another_version(error):
                     raise
                 reason = str(error.orig).strip().partition("\n")[0]
                 raise MixedTables(
-                    f"The tables are a mixture of two versions: {reason}. If a backup was restored over newer tables, "
-                    "restore it again, into a database without them: docs/operator.md, Back up and restore."
+                    f"The tables are a mixture of two versions: {reason}. If another process is upgrading them, run "
+                    "this again once it has ended. If a backup was restored over newer tables, restore it again, into "
+                    "a database without them: docs/operator.md, Back up and restore."
                 ) from error
+            connection.commit()
 
 
 def _while_others_work(connection: Connection, upgrade: Callable[[], None]) -> None:
@@ -154,15 +135,10 @@ def _while_others_work(connection: Connection, upgrade: Callable[[], None]) -> N
 
 def is_up_to_date(connection: Connection) -> bool:
     """Whether the tables are those of this version."""
+    from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
     with _migrations() as config:
-        return _revision(connection) == ScriptDirectory.from_config(config).get_current_head()
-
-
-def _revision(connection: Connection) -> str | None:
-    """The revision that the tables have; None if there are none."""
-    from alembic.migration import MigrationContext
-
+        newest = ScriptDirectory.from_config(config).get_current_head()
     known = MigrationContext.configure(connection, opts={"version_table": "ascriptica_alembic_version"})
-    return known.get_current_revision()
+    return known.get_current_revision() == newest

@@ -1,13 +1,9 @@
 """Tables and migrations agree, and leave a host's own tables alone."""
 
 import importlib.resources
-import os
-import subprocess
 import warnings
-from contextlib import ExitStack
 
 import alembic.command
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -27,9 +23,7 @@ from ascriptica_plugin.tables.ledger import Match
 from ascriptica_plugin.tables.office import Course, Participant
 from ascriptica_plugin.tables.upgrade import upgrade_tables
 
-from ..databases import a_postgresql
 from ..pages import all_of
-from ..processes import FLASK, REPOSITORY
 
 
 def migrations() -> Config:
@@ -217,17 +211,3 @@ def test_a_doubled_sis_id_stays_with_the_person_canvas_knows(app, session):
     for typed, number in (("emile", 1), ("ИВАН", 2), ("lukasz", 3)):
         assert session.scalars(select(Participant.id).where(people.matching(typed))).all() == [number]
     assert session.scalars(select(Participant.sorted_by).where(Participant.id == 1)).one() == "emile zoe"
-
-
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_several_processes_that_upgrade_at_once_all_succeed(database, tmp_path):
-    """What one of them has made is there already for the others."""
-    with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path}/office.sqlite3"
-        if database == "postgresql":
-            url = stack.enter_context(a_postgresql("ascriptica_upgrades"))
-        env = os.environ | {"DATABASE_URL": url, "SECRET_KEY": "x"}
-        how = {"cwd": REPOSITORY, "env": env, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        running = [subprocess.Popen([*FLASK, "upgrade"], **how) for _ in range(3)]
-        said = [one.communicate(timeout=120)[0] for one in running]
-    assert said == ["The tables are up to date.\n"] * 3
