@@ -92,6 +92,12 @@ def upload(client, kind: str, data: str | bytes, name: str = "file.csv", **more)
     return client.post("/tools/import", data={"kind": kind, "file": file, **more}, follow_redirects=True)
 
 
+def pressed(client, answer, words_on_it: str, **options):
+    """What the form of that button on the page answers."""
+    form = next(form for form in re.findall(r"<form.*?</form>", answer.text, re.DOTALL) if words_on_it in form)
+    return client.post(re.search(r'action="([^"]+)"', form)[1], **options)
+
+
 def rules_of(app: Flask) -> list[Rule]:
     return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in {"static", "ascriptica.static"}]
 

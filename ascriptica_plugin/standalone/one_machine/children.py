@@ -107,9 +107,7 @@ class Children:
         # The death signal is bound to the thread that forked. There is only this one, so forking is safe too.
         self.forking = True
         try:
-            # Both rules fire on every process that is started without a shell, although that is the safe way: somebody
-            # should look at the command. This one is a list that this package makes; its program is Python or Valkey.
-            child.process = subprocess.Popen(  # noqa: S603  # nosec B603
+            child.process = subprocess.Popen(
                 child.command,
                 cwd=self.folder,
                 env=_environment_of_children(),
