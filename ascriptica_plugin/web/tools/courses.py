@@ -2,7 +2,7 @@
 
 from flask import request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from ...ledger import entering
@@ -26,13 +26,13 @@ def courses() -> ResponseReturnValue:
     is_over = or_(Course.cancelled_at.is_not(None), func.coalesce(Course.ends_at <= now, false()))
     sort = request.args.get("sort") if request.args.get("sort") in ("name", "time") else None
     which = select(Course.id).where(*(found_by(word) for word in q.split()))
-    total = _number(which)
+    numbers = which.with_only_columns(func.count(), func.count().filter(~is_over))
+    total, number_coming = session().execute(numbers).one()
     if sort:
         parts = [Part(which, [Key({"name": by_title(), "time": by_start()}[sort]), Key(Course.id)], total)]
     else:
-        coming = which.where(~is_over)
         parts = [
-            Part(coming, [Key(by_start()), Key(Course.id)], _number(coming)),
+            Part(which.where(~is_over), [Key(by_start()), Key(Course.id)], number_coming),
             Part(which.where(is_over), [Key(by_start(), descending=True), Key(Course.id, descending=True)]),
         ]
     page = page_of_parts(session(), parts)
@@ -55,10 +55,6 @@ def courses() -> ResponseReturnValue:
         connection_id=current.connection_id,
         entering=entering.of_courses(session(), connection, ids, now) if connection else {},
     )
-
-
-def _number(which: Select) -> int:
-    return session().scalar(select(func.count()).select_from(which.subquery())) or 0
 
 
 def found_by(word: str) -> ColumnElement[bool]:
