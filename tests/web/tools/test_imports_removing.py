@@ -6,8 +6,7 @@ from ascriptica_plugin.tables.imports import Import
 from ascriptica_plugin.tables.office import Registration
 
 from ...office_at_work import many
-from ...pages import all_of, upload, words
-from .test_imports import pressed
+from ...pages import all_of, pressed, upload, words
 
 WITHDRAWS = "email,course,status\np0@example.org,ART,withdrawn\nnew@example.org,ART,registered\n"
 
