@@ -10,8 +10,7 @@ from ascriptica_plugin.tables.imports import Import
 from ascriptica_plugin.tables.office import Association
 
 from ...office_at_work import many
-from ...pages import all_of, upload, words
-from ...web.tools.test_imports import pressed
+from ...pages import all_of, pressed, upload, words
 from .files import counts, statuses
 
 HEAD = "email,course,status\n"

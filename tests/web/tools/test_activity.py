@@ -17,8 +17,7 @@ from ascriptica_plugin.tables.office import Course, LogEntry, Participant, Regis
 from ascriptica_plugin.web.tools import activity as activity_page
 
 from ...office_at_work import entries, many, sign_in, someone
-from ...pages import COURSE_SETTINGS, all_of, queries, typed, upload, words
-from .test_imports import pressed
+from ...pages import COURSE_SETTINGS, all_of, pressed, queries, typed, upload, words
 
 
 def test_an_entry_shows_who_did_what_when_to_whom_in_which_course(session, admin):

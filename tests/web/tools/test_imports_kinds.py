@@ -6,8 +6,7 @@ from ascriptica_plugin.tables.imports import Import
 from ascriptica_plugin.tables.office import Participant, Registration
 from ascriptica_plugin.worker import rounds
 
-from ...pages import all_of, upload, words
-from .test_imports import pressed
+from ...pages import all_of, pressed, upload, words
 
 REGISTRATIONS = "email,name,course,status\nkim@example.org,Kim,ART,registered\n"
 
